@@ -1,0 +1,5 @@
+"""`python -m gridgov`."""
+
+from gridgov.cli import main
+
+main()

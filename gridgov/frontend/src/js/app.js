@@ -1,0 +1,32 @@
+// Every page's script. Each part starts on what the page has, and again on what htmx brings in.
+import * as confirm from "./confirm.js";
+import * as form from "./form.js";
+import * as grids from "./grids.js";
+import * as hypermedia from "./hypermedia.js";
+import * as outbox from "./outbox.js";
+import * as photos from "./photos.js";
+import * as place from "./place.js";
+import * as report from "./report.js";
+import * as reveal from "./reveal.js";
+import * as viewer from "./viewer.js";
+import * as waiting from "./waiting.js";
+
+function decorate(root) {
+  photos.start(root);
+  place.start(root);
+  grids.start(root);
+  form.start(root);
+  report.start(root);
+  reveal.start(root);
+}
+
+// The order matters: whoever listens first on `submit` is asked first.
+photos.waitForPhotos();
+confirm.start();
+waiting.start();
+hypermedia.start((element) => { if (element !== document.body) decorate(element); });
+decorate(document);
+form.onlyOnce();
+viewer.start();
+outbox.start();
+document.documentElement.dataset.ready = "";

@@ -1,0 +1,278 @@
+"""Every write on issues: reporting one, and making a move on one. Source of who and what: workflows/issue.yaml."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import make_transient_to_detached
+
+from gridgov import calendars, events, timers
+from gridgov.db import JSONB, TZ, session, utcnow, uuid7
+from gridgov.errors import Conflict, Invalid
+from gridgov.grids import queries as grids
+from gridgov.i18n import _
+from gridgov.issues import flow, intake
+from gridgov.issues.models import Category, Issue, IssueEvent, IssuePhoto
+from gridgov.limits import Limit
+from gridgov.people import queries as people
+from gridgov.people.models import Person
+from gridgov.photos.models import Photo
+from gridgov.workflow import SAME, Move
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+PHOTO_FIELDS = {"photos": "note", "proof": "after"}
+MAX_PHOTOS = 9
+MAX_AUTOMATIC = 8
+APPEND = sa.text(
+    """
+    INSERT INTO issue_events (issue_id, seq, name, from_state, to_state, actor_id, actor_role, hop_n, unit_code,
+        department_id, data, due_at, at)
+    SELECT :issue_id, coalesce(max(seq), 0) + 1, :name, :from_state, :to_state, :actor_id, :actor_role, :hop_n, :unit_code,
+        :department_id, :data, :due_at, :at FROM issue_events WHERE issue_id = :issue_id
+    RETURNING seq
+    """
+).bindparams(
+    *(sa.bindparam(name, type_=sa.Uuid) for name in ("issue_id", "actor_id", "department_id")),
+    *(sa.bindparam(name, type_=sa.Text) for name in ("name", "from_state", "to_state", "actor_role", "unit_code")),
+    *(sa.bindparam(name, type_=TZ) for name in ("due_at", "at")),
+    sa.bindparam("data", type_=JSONB), sa.bindparam("hop_n", type_=sa.Integer),
+)  # fmt: skip
+
+
+def report(
+    *, actor: Person, category: str, text: str, id: UUID | None = None, grid_code: str | None = None,
+    lat: float | None = None, lon: float | None = None, accuracy_m: int | None = None, address: str | None = None,
+    photos: Sequence[UUID] = (), confidential: bool = False,
+) -> tuple[Issue, bool]:  # fmt: skip
+    """Record a problem and make the grid it lies in answerable. Returns (issue, whether it is new).
+
+    The grid is the one chosen, else the one that contains the position (WGS-84 degrees). The same `id` sent again by
+    the same reporter gives the issue as it is; by another, Conflict. Raises Invalid, having changed nothing.
+    """
+    kind = intake.known(category, id)
+    if id is not None and (kind is None or kind.taken_by is not None) and (before := _replayed(id, actor)):
+        return before, False
+    if kind is None or kind.closed_at is not None or kind.grade is None:
+        raise Invalid(_("Please choose what it is about."), code="category_unknown", field="category")
+    if kind.photos_required and not photos:
+        raise Invalid(_("This category needs a photo."), code="photo_needed", field="photos")
+    place = _place(grid_code, lat, lon)
+    now = utcnow()
+    issue = Issue(
+        id=id or uuid7(), number="", grid_code=place.code, category_code=kind.code, line=kind.line, grade=kind.grade,
+        text=text.strip(), lat=lat, lon=lon, accuracy_m=accuracy_m, address=address, reporter_id=actor.id,
+        confidential=confidential or kind.confidential, state=flow.current().start, unit_code=place.code, reported_at=now,
+    )  # fmt: skip
+    _due, limit = _deadline(issue, now)
+    day = now.astimezone(SHANGHAI).date()
+    # The short number people see, WG-20261121-0042: the city's letters, the day, a running number of the day.
+    event = intake.write(
+        issue, prefix=f"{place.abbr or place.city}-{day:%Y%m%d}-", day=day, role=flow.REPORTER,
+        timer=flow.current().states[issue.state].due or "", limit=limit,
+    )  # fmt: skip
+    if event is None:  # The same report came twice at the same time, and the other was first.
+        return _replayed(issue.id, actor), False  # type: ignore[return-value]
+    _attach(issue, photos, actor=actor, seq=1, stage="before", field="photos")
+    events.publish("issue.told", issue=issue, event=event, audiences=("unit",))
+    events.publish("issue.reported", issue=issue, event=event)
+    _automatic(issue, now)
+    return issue, True
+
+
+def act(
+    issue: Issue, name: str, *, actor: Person | None, data: dict[str, Any] | None = None, expected: int | None = None,
+    locked: bool = False,
+) -> IssueEvent:  # fmt: skip
+    """Make the move `name` on `issue` and record who did it. actor None is the system.
+
+    `expected` is the generation the person saw: if somebody moved it meanwhile, Conflict. `locked`: the caller read it
+    FOR UPDATE just now. Raises NotPermitted, IllegalTransition or Invalid, having changed nothing.
+    Source: workflows/issue.yaml.
+    """
+    if not locked:
+        session.refresh(issue, with_for_update=True)  # Two may press at once; the second sees the new state.
+    if expected is not None and expected != issue.generation:
+        words = _("Somebody has just moved this on. Please look at it again before you decide.")
+        raise Conflict(words, code="changed", state=issue.state)
+    posts = people.live_posts(actor) if actor else []
+    now = utcnow()
+    move = flow.current().check(
+        issue, name, actor=actor, actors=flow.actors(actor, issue, posts), at=now, data=data or {}
+    )
+    event = _make(move)
+    _automatic(issue, now)
+    return event
+
+
+def deadline_passed(issue: Issue) -> IssueEvent:
+    """Do what the present state prescribes when its time is over: the first move of `overdue` that is possible."""
+    workflow, now = flow.current(), utcnow()
+    for name in workflow.states[issue.state].overdue:
+        move = Move(issue, workflow.transitions[name], None, frozenset({flow.SYSTEM}), now)
+        if workflow.holds(move.transition.guard, move):
+            return act(issue, name, actor=None)
+    raise AssertionError("the proof at boot lets the last of overdue have no guard")
+
+
+def seed_categories() -> int:
+    """Fill the table of categories from policy where a code is not there yet. Returns how many were added."""
+    rows = [
+        {
+            "code": c.code, "parent_code": c.parent, "name": c.label["zh"], "name_en": c.label["en"], "line": c.line,
+            "grade": c.grade, "department_code": c.department, "photos_required": c.photos,
+            "confidential": c.confidential,
+        }
+        for c in sorted(flow.rules().categories.values(), key=lambda c: len(c.code))
+    ]  # fmt: skip
+    return len(
+        session.scalars(insert(Category).values(rows).on_conflict_do_nothing().returning(Category.code)).all()
+    )
+
+
+def _make(move: Move) -> IssueEvent:
+    """Carry out a checked move: state, deadline, event, and what it announces."""
+    issue, transition, workflow = move.subject, move.transition, flow.current()
+    before, left = issue.state, (issue.unit_code, issue.department_id)
+    with session.no_autoflush:  # One UPDATE when all is decided, and never a half-changed row.
+        workflow.carry_out(move)
+        moved = transition.to != SAME
+        due, limit = None, None
+        if moved or transition.name in workflow.states[before].overdue:
+            issue.generation += 1
+            timers.cancel(issue.id, at=move.at)
+            if moved and issue.ended_at is None:
+                due, limit = _deadline(issue, move.at)
+            elif not moved:
+                limit = workflow.states[issue.state].again
+                due = calendars.default().due(move.at, limit) if limit else None
+    session.flush()
+    data = {key: value for key, value in move.data.items() if key not in PHOTO_FIELDS}
+    event = _record(
+        issue, transition.name, before, actor=move.actor, role=flow.acting_role(move), data=data, at=move.at
+    )
+    for field, stage in PHOTO_FIELDS.items():
+        _attach(issue, move.data.get(field, ()), actor=move.actor, seq=event.seq, stage=stage, field=field)
+    if due is not None and limit is not None:
+        _start_timer(issue, move.at, due, limit)
+    events.publish("issue.told", issue=issue, event=event, audiences=transition.tells, left=left)
+    if transition.emits:
+        events.publish(transition.emits, issue=issue, event=event)
+    return event
+
+
+def _automatic(issue: Issue, now: datetime) -> None:
+    """Fire what the new state does at once, such as passing up from where nobody is on duty."""
+    workflow = flow.current()
+    for _round in range(MAX_AUTOMATIC):
+        for name in workflow.states[issue.state].always:
+            move = Move(issue, workflow.transitions[name], None, frozenset({flow.SYSTEM}), now)
+            if workflow.holds(move.transition.guard, move):
+                _make(move)
+                break
+        else:
+            return
+    raise AssertionError(f"issue {issue.id} keeps moving by itself")
+
+
+def _deadline(issue: Issue, at: datetime) -> tuple[calendars.Deadline, Limit]:
+    """The deadline of the present state, set on the issue with the moment it turns yellow."""
+    rules, state = flow.rules(), flow.current().states[issue.state]
+    if state.due is None:
+        raise AssertionError("open states have a deadline: proven at boot")
+    level = rules.level_of(issue.unit_code).name if issue.unit_code else None
+    limit = rules.limit(state.due, level=level, grade=issue.grade)
+    calendar = calendars.default()
+    due = calendar.due(at, limit)
+    issue.due_at, issue.due_provisional = due.due_at, due.provisional
+    issue.warn_at = calendar.warn_at(at, limit, rules.yellow_share)
+    return due, limit
+
+
+def _start_timer(issue: Issue, at: datetime, due: calendars.Deadline, limit: Limit) -> None:
+    kind = flow.current().states[issue.state].due
+    timers.start(
+        "issue", issue.id, kind or "", generation=issue.generation, at=at, due_at=due.due_at, limit=limit,
+        provisional=due.provisional,
+    )  # fmt: skip
+
+
+def _record(
+    issue: Issue,
+    name: str,
+    before: str,
+    *,
+    actor: Person | None,
+    role: str,
+    data: dict[str, Any],
+    at: datetime,
+) -> IssueEvent:
+    """Append to the issue's chain. The caller holds the issue's row, so the numbers have no rival."""
+    event = IssueEvent(
+        issue_id=issue.id, seq=0, name=name, from_state=before, to_state=issue.state, actor_id=actor and actor.id,
+        actor_role=role, hop_n=issue.hop_n, unit_code=issue.unit_code, department_id=issue.department_id, data=data,
+        due_at=issue.due_at, at=at, hash=b"",
+    )  # fmt: skip
+    event.seq = session.connection().execute(APPEND, event.model_dump(exclude={"seq", "hash"})).scalar_one()
+    make_transient_to_detached(event)
+    session.add(event)
+    return event
+
+
+def _attach(
+    issue: Issue, photos: Sequence[UUID], *, actor: Person | None, seq: int, stage: str, field: str
+) -> None:
+    """Put photos into the issue's file. They must be the actor's own, and in no other issue's file."""
+    if not photos:
+        return
+    wanted = list(dict.fromkeys(photos))
+    if len(wanted) > MAX_PHOTOS:
+        raise Invalid(_("At most %(n)s photos.", n=MAX_PHOTOS), field=field)
+    used = sa.exists().where(IssuePhoto.photo_id == Photo.id)
+    mine = sa.select(Photo.id).where(Photo.id.in_(wanted), Photo.owner_id == (actor and actor.id), ~used)
+    if len(session.scalars(mine).all()) != len(wanted):
+        raise Invalid(
+            _("A photo is missing or already used. Please take it again."), code="photo_unknown", field=field
+        )
+    session.execute(
+        sa.insert(IssuePhoto),
+        [{"issue_id": issue.id, "photo_id": p, "seq": seq, "stage": stage} for p in wanted],
+    )
+
+
+def _replayed(id: UUID, actor: Person) -> Issue | None:
+    before = session.get(Issue, id)
+    if before is not None and before.reporter_id != actor.id:
+        raise Conflict(_("This report number is already taken."), code="id_taken")
+    return before
+
+
+def _place(code: str | None, lat: float | None, lon: float | None) -> grids.Place:
+    """The open grid that was chosen, else the deepest one that contains the position."""
+    if code:
+        place = grids.place(code)
+        if place is None:
+            raise Invalid(_("This grid does not exist any more."), code="grid_unknown", field="grid_code")
+        return place
+    found = grids.locate(lat, lon) if lat is not None and lon is not None else None
+    if found is None or (place := grids.place(found.code)) is None:
+        words = _("Please choose the place: the position lies in no known grid.")
+        raise Invalid(words, code="place_unknown", field="grid_code")
+    return place
+
+
+def _lock(issue_id: UUID) -> int | None:
+    """For the sweep: the issue's generation with its row locked, None when somebody else has it."""
+    return session.scalar(
+        sa.select(Issue.generation).where(Issue.id == issue_id).with_for_update(skip_locked=True)
+    )
+
+
+def _fire(issue_id: UUID, _timer: timers.Timer) -> None:
+    deadline_passed(session.get_one(Issue, issue_id, populate_existing=True))
+
+
+timers.register("issue", timers.Subject(lock=_lock, fire=_fire))

@@ -1,0 +1,111 @@
+"""Issues as JSON. One resource for every move: POST /issues/<id>/events."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint
+
+from gridgov.issues import actions, queries, queues, schemas
+from gridgov.issues.schemas import (
+    CategoryListSchema,
+    EventListSchema,
+    IssuePageSchema,
+    IssueSchema,
+    ListSchema,
+    ReportSchema,
+    TransitionListSchema,
+)
+from gridgov.people.limits import limited
+from gridgov.people.scopes import scope
+from gridgov.web import current_user, gives, takes
+
+bp = Blueprint("issues", __name__)
+
+
+@bp.post("/issues")
+@scope("report")
+@limited("intake_rate")
+@gives(IssueSchema, 201)
+@takes(ReportSchema)
+def report(**given: Any) -> Any:
+    """Report a problem. Answers 200 with the first one when the same person sends the same `id` again.
+
+    Codes of refusal: category_unknown, place_unknown, grid_unknown, photo_unknown, invalid (422), id_taken (409).
+    """
+    issue, new = actions.report(actor=current_user, **given)
+    return schemas.brief(issue), 201 if new else 200
+
+
+@bp.get("/issues")
+@gives(IssuePageSchema)
+@takes(ListSchema, location="query")
+def list_issues(view: str, sort: str, cursor: str | None, limit: int, **narrowed: Any) -> Any:
+    """Issues in your sight. `view`: all, mine (your units have them now), todo (the same, most urgent first), reported."""
+    if view == "reported":
+        page = queries.mine(current_user, cursor=cursor, limit=limit)
+    elif view == "todo":
+        page = queries.todo(current_user, cursor=cursor, limit=limit)
+    else:
+        page = queues.issues(
+            current_user, queues.Filter(view=view, sort=sort, **narrowed), cursor=cursor, limit=limit
+        )
+    return {"items": [schemas.issue_dict(row) for row in page.rows], "next": page.next}
+
+
+@bp.get("/issues/<uuid:issue_id>")
+@gives(IssueSchema)
+def show(issue_id: UUID) -> Any:
+    """One issue, with the moves open to you."""
+    issue = queries.visible(current_user, issue_id)
+    return schemas.issue_dict(queries.rows([issue])[0], queries.transitions(current_user, issue))
+
+
+@bp.get("/issues/<uuid:issue_id>/transitions")
+@gives(TransitionListSchema)
+def transitions(issue_id: UUID) -> Any:
+    """The moves open to you now, and what each takes."""
+    issue = queries.visible(current_user, issue_id)
+    return {"items": queries.transitions(current_user, issue), "generation": issue.generation}
+
+
+@bp.get("/issues/<uuid:issue_id>/events")
+@gives(EventListSchema)
+def events(issue_id: UUID) -> Any:
+    """The whole story of an issue, oldest first."""
+    issue = queries.visible(current_user, issue_id)
+    return {"items": schemas.event_dicts(queries.story(current_user, issue))}
+
+
+@bp.post("/issues/<uuid:issue_id>/events")
+@scope("act")
+@gives(IssueSchema, 201)
+def act(issue_id: UUID) -> Any:
+    """Make a move of workflows/issue.yaml. Answers with the issue as it is afterwards.
+
+    Codes of refusal: not_permitted (403), illegal_transition, guard_… and changed (409), invalid (422).
+    """
+    issue = queries.visible(current_user, issue_id, lock=True)
+    data = _move()
+    name, expected = data.pop("name"), data.pop("generation")
+    actions.act(issue, name, actor=current_user, data=data, expected=expected, locked=True)
+    return schemas.brief(issue)
+
+
+@bp.get("/categories")
+@gives(CategoryListSchema)
+def categories() -> Any:
+    """What an issue can be about."""
+    return {"items": [c for major, minors in queries.categories() for c in (major, *minors)]}
+
+
+def _move() -> dict[str, Any]:
+    """The body of a move. Its shape belongs to the workflow, which is known only once the app has booted."""
+
+    @takes(schemas.act_schema())
+    def loaded(**data: Any) -> Any:
+        return data
+
+    return loaded()  # type: ignore[return-value]
+
+
+act.takes_later = (schemas.act_schema, "json")

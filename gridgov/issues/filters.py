@@ -1,0 +1,137 @@
+"""What a list of issues is narrowed to, as conditions in SQL. Whatever names nothing known is refused."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gridgov.db import utcnow
+from gridgov.errors import Invalid
+from gridgov.grids.models import LENGTH
+from gridgov.i18n import _
+from gridgov.issues import flow
+from gridgov.issues.queries import COLOURS, SORTS, VIEWS
+
+OPEN, ENDED = "open", "ended"
+GRADES = ("A", "B", "C")
+LENGTHS = tuple(LENGTH.values())
+WORDS_MOST = 5
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What a list is narrowed to. `view` mine: my unit has it now; all: everything in sight.
+
+    `state` is a state's name, `open` or `ended`; `category` and `grid` take what lies under them too.
+    """
+
+    view: str = "mine"
+    state: str | None = None
+    colour: str | None = None
+    category: str | None = None
+    grade: str | None = None
+    grid: str | None = None
+    q: str | None = None
+    sort: str = "due"
+
+
+class Where:
+    """Conditions on `issues`, as SQL and the values bound in it. Nothing of a request is in the SQL but digits of codes."""
+
+    def __init__(self) -> None:
+        self.parts: list[str] = []
+        self.values: dict[str, Any] = {}
+
+    def add(self, sql: str, **values: Any) -> None:
+        """One more condition that must hold."""
+        self.parts.append(sql)
+        self.values |= values
+
+    @property
+    def sql(self) -> str:
+        """All of them together."""
+        return " AND ".join(f"({part})" for part in self.parts) or "true"
+
+
+def under(code: str) -> str:
+    """The condition that the place of an issue lies under a grid."""
+    return f"issues.grid_code LIKE '{_digits(code)}%'"
+
+
+def unit(code: str) -> str:
+    """The condition that the unit of a grid has it."""
+    return f"issues.unit_code = '{_digits(code)}'"
+
+
+def _digits(code: str) -> str:
+    if not (code.isascii() and code.isdigit()):
+        raise AssertionError("a grid code is digits")
+    return code
+
+
+def narrow(where: Where, filter: Filter) -> Where:
+    """Add the filter's conditions, all but its view. Raises Invalid, naming the field."""
+    if filter.state:
+        _add_state(where, filter.state)
+    if filter.colour:
+        _add_colour(where, filter.colour)
+    if filter.category:
+        code = _code(filter.category, "category", (2, 4))
+        where.add("left(issues.category_code, :digits) = :category", digits=len(code), category=code)
+    if filter.grade:
+        if filter.grade not in GRADES:
+            raise Invalid(_("There is no such grade."), field="grade")
+        where.add("issues.grade = :grade", grade=filter.grade)
+    if filter.grid:
+        where.add(under(_code(filter.grid, "grid", LENGTHS)))
+    for n, word in enumerate((filter.q or "").replace("\0", " ").split()[:WORDS_MOST]):
+        like = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        name = f"word_{n}"
+        where.add(
+            f"issues.number ILIKE :{name} OR issues.text ILIKE :{name} OR issues.address ILIKE :{name}",
+            **{name: f"%{like}%"},
+        )
+    return where
+
+
+def _add_state(where: Where, name: str) -> None:
+    state = flow.current().states.get(name)
+    if state is None and name not in (OPEN, ENDED):
+        raise Invalid(_("There is no such state."), field="state")
+    if state is not None:
+        where.add("issues.state = :state", state=name)
+    # Said for a single state too, so that the indexes over open issues serve.
+    is_open = state.open if state else name == OPEN
+    where.add("issues.ended_at IS NULL" if is_open else "issues.ended_at IS NOT NULL")
+
+
+def _add_colour(where: Where, name: str) -> None:
+    if name not in COLOURS:
+        raise Invalid(_("There is no such colour."), field="colour")
+    conditions = {
+        "red": "issues.due_at < :now",
+        "yellow": "issues.due_at >= :now AND issues.warn_at <= :now",
+        "green": "issues.due_at >= :now AND (issues.warn_at IS NULL OR issues.warn_at > :now)",
+    }
+    where.add(conditions[name], now=utcnow())
+    where.add("issues.ended_at IS NULL")
+
+
+def _code(code: str, name: str, lengths: Sequence[int]) -> str:
+    if not (code.isascii() and code.isdigit() and len(code) in lengths):
+        raise Invalid(_("This is not a code."), field=name)
+    return code
+
+
+def check_view(filter: Filter) -> None:
+    """Raise Invalid for a view that does not exist."""
+    if filter.view not in VIEWS:
+        raise Invalid(_("There is no such list."), field="view")
+
+
+def order(filter: Filter) -> str:
+    """`due` or `newest`: most urgent first, but what has ended has no deadline and is listed newest first."""
+    if filter.sort not in SORTS:
+        raise Invalid(_("There is no such order."), field="sort")
+    state = flow.current().states.get(filter.state or "")
+    ended = filter.state == ENDED or (state is not None and not state.open)
+    return "newest" if ended else filter.sort

@@ -1,0 +1,288 @@
+"""The issue workflow as loaded from workflows/issue.yaml, and what stands behind the names in it.
+
+Guards say whether a move is possible, effects what it changes, actors who somebody is towards an issue.
+Source: DOMAIN "The closed loop".
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from gridgov import policy
+from gridgov.config import ROOT
+from gridgov.db import session
+from gridgov.errors import Invalid
+from gridgov.i18n import _, pick
+from gridgov.issues import hops
+from gridgov.issues.models import Hop, Issue, IssueEvent
+from gridgov.people import queries as people, roles as people_roles
+from gridgov.people.models import Department, Person, Post, Role
+from gridgov.workflow import Move, Workflow
+
+REPORTER, SYSTEM = "reporter", "system"
+AUDIENCES = {"reporter", "unit", "handler", "left"}
+HANDLING_EVENTS = ("accept", "resolve")
+_folder = ROOT / "workflows"
+_loaded: dict[Path, Workflow] = {}
+
+
+def use(folder: Path) -> Workflow:
+    """Take policy and workflow from this folder from now on. Raises PolicyError: file, line, reason."""
+    global _folder
+    found = load(folder)
+    _folder = folder
+    return found
+
+
+def current() -> Workflow:
+    """The workflow in use."""
+    return load(_folder)
+
+
+def rules() -> policy.Policy:
+    """Levels, limits and categories in use."""
+    return policy.load(_folder)
+
+
+def load(folder: Path) -> Workflow:
+    """The proven workflow of a folder, read once."""
+    if folder not in _loaded:
+        limits = policy.load(folder).always()
+        roles = [str(role) for role in Role]
+        actors = {REPORTER, SYSTEM, *roles, *(f"area:{r}" for r in roles), *(f"above:{r}" for r in roles)}
+        _loaded[folder] = Workflow.load(
+            folder / "issue.yaml", guards=GUARDS, effects=EFFECTS, actors=actors, audiences=AUDIENCES,
+            limits=limits,
+        )  # fmt: skip
+    return _loaded[folder]
+
+
+def actors(person: Person | None, issue: Issue, posts: Iterable[Post]) -> frozenset[str]:
+    """What this person is towards the issue now: reporter, ROLE at the answerable unit, area:ROLE, above:ROLE."""
+    if person is None:
+        return frozenset({SYSTEM})
+    names = {REPORTER} if person.id == issue.reporter_id else set()
+    for post in posts:
+        if post.department_id is not None:
+            if post.department_id == issue.department_id:
+                names.add(str(post.role))
+        elif post.grid_code is not None:
+            if issue.grid_code.startswith(post.grid_code):
+                names.add(f"area:{post.role}")
+            if issue.unit_code == post.grid_code:
+                names.add(str(post.role))
+            elif (issue.unit_code or _dispatcher(issue)).startswith(post.grid_code):
+                names.add(f"above:{post.role}")
+    return frozenset(names)
+
+
+def acting_role(move: Move) -> str:
+    """The role in which the actor makes this move; the file's order of roles decides between several."""
+    fitting = move.transition.by & move.actors
+    for name in (REPORTER, SYSTEM, *map(str, Role)):
+        if name in fitting:
+            return name
+    return min(fitting)
+
+
+def _dispatcher(issue: Issue) -> str:
+    """The grid whose office a department answers to."""
+    return session.get_one(Department, issue.department_id).grid_code
+
+
+def parent_unit(issue: Issue) -> str | None:
+    """The grid one level above the answerable unit; above a department stands whoever dispatched to it."""
+    if issue.unit_code is None:
+        return _dispatcher(issue)
+    return issue.unit_code[: rules().levels[parent].length] if (parent := _level(issue).parent) else None
+
+
+def _level(issue: Issue) -> policy.LevelSpec:
+    if issue.unit_code is None:
+        raise AssertionError("a department has no level")
+    return rules().level_of(issue.unit_code)
+
+
+def on_duty(unit_code: str | None, department_id: UUID | None) -> bool:
+    """Whether anybody could act for the unit today."""
+    return people.on_duty(grid_code=unit_code, department_id=department_id, roles=handler_roles(unit_code))
+
+
+def handler_roles(unit_code: str | None) -> tuple[Role, ...]:
+    """The roles that act for a grid of this level, or for a department (None)."""
+    if unit_code is None:
+        return (Role.DEPARTMENT,)
+    return tuple(Role(name) for name in rules().level_of(unit_code).handlers)
+
+
+def role_label(name: str) -> str:
+    """What a role is called, in the language spoken now."""
+    return pick(people_roles.current()[name].label)
+
+
+def handlers(issue: Issue) -> set[UUID]:
+    """Everybody who accepted or resolved it where it was handled last: they may not verify it, in any post."""
+    found = {issue.handler_id} if issue.handler_id else set()
+    if issue.handling_hop is not None:
+        found |= set(
+            session.scalars(
+                sa.select(IssueEvent.actor_id).where(
+                    IssueEvent.issue_id == issue.id, IssueEvent.hop_n == issue.handling_hop,
+                    IssueEvent.name.in_(HANDLING_EVENTS), IssueEvent.actor_id.is_not(None),
+                )
+            )
+        )  # fmt: skip
+    return found
+
+
+# Guards ---------------------------------------------------------------------------------------------------------------
+
+
+def _has_parent(move: Move) -> bool:
+    return parent_unit(move.subject) is not None
+
+
+def _below(issue: Issue) -> Hop | None:
+    """The latest hop at a grid under the present unit: where it came up from."""
+    if issue.unit_code is None:
+        return None
+    return session.scalar(
+        sa.select(Hop)
+        .where(
+            Hop.issue_id == issue.id, Hop.n < issue.hop_n, Hop.unit_code.like(f"{issue.unit_code}%"),
+            Hop.unit_code != issue.unit_code,
+        )
+        .order_by(Hop.n.desc())
+        .limit(1)
+    )  # fmt: skip
+
+
+def _not_returned_before(move: Move) -> bool:
+    issue = move.subject
+    before = sa.select(sa.func.count()).where(
+        Hop.issue_id == issue.id, Hop.unit_code == issue.unit_code, Hop.left_by == "return"
+    )
+    return session.scalar(before) == 0
+
+
+def _below_on_duty(move: Move) -> bool:
+    below = _below(move.subject)
+    return below is not None and on_duty(below.unit_code, below.department_id)
+
+
+def _nobody_can_verify(move: Move) -> bool:
+    issue = move.subject
+    there = people.holders(
+        grid_code=issue.unit_code, department_id=issue.department_id, roles=handler_roles(issue.unit_code)
+    )
+    return not {person.id for person in there} - handlers(issue)
+
+
+GUARDS = {
+    "has_parent": _has_parent,
+    "came_from_below": lambda move: _below(move.subject) is not None,
+    "not_returned_before": _not_returned_before,
+    "below_on_duty": _below_on_duty,
+    "nobody_on_duty": lambda move: not on_duty(move.subject.unit_code, move.subject.department_id),
+    "not_handler": lambda move: move.actor is None or move.actor.id not in handlers(move.subject),
+    "nobody_can_verify": _nobody_can_verify,
+}
+
+
+# Effects --------------------------------------------------------------------------------------------------------------
+
+
+def _claim(move: Move) -> None:
+    issue = move.subject
+    issue.accepted_at = issue.accepted_at or move.at
+    hops.accept(issue, move.at)
+
+
+def _move_up(move: Move) -> None:
+    parent = parent_unit(move.subject)
+    if parent is None:
+        raise AssertionError("guard has_parent must stand before move_up")
+    hops.move(move, unit_code=parent)
+
+
+def _move_back(move: Move) -> None:
+    below = _below(move.subject)
+    if below is None:
+        raise AssertionError("guard came_from_below must stand before move_back")
+    hops.move(move, unit_code=below.unit_code)
+
+
+def _to_department(move: Move) -> None:
+    issue, code = move.subject, move.data["department"]
+    department = session.scalar(
+        sa.select(Department).where(Department.code == code, Department.closed_at.is_(None))
+    )
+    if department is None or department.grid_code != issue.unit_code:
+        words = _("This office cannot dispatch to that department.")
+        raise Invalid(words, errors={"department": [words]})
+    hops.move(move, department_id=department.id)
+
+
+def _take_result(move: Move) -> None:
+    issue = move.subject
+    issue.handler_id, issue.handling_hop = move.actor.id, issue.hop_n
+    issue.verifier_id = None
+    issue.resolved_at = move.at
+    issue.on_time = issue.due_at is None or move.at <= issue.due_at
+
+
+def _to_verifier(move: Move) -> None:
+    """To whoever checks it: the dispatching office for a department, else as levels.yaml says."""
+    issue = move.subject
+    if issue.unit_code is None or _level(issue).verified_by == "parent":
+        _move_up(move)
+
+
+def _to_handler(move: Move) -> None:
+    """Back to the unit that handled it, unless that is the one that has it."""
+    issue = move.subject
+    hop = session.get_one(Hop, (issue.id, issue.handling_hop))
+    if (hop.unit_code, hop.department_id) != (issue.unit_code, issue.department_id):
+        hops.move(move, unit_code=hop.unit_code, department_id=hop.department_id)
+
+
+def _count_rework(move: Move) -> None:
+    move.subject.rework_count += 1
+
+
+def _take_verdict(move: Move) -> None:
+    issue = move.subject
+    issue.verifier_id, issue.verified_at = move.actor.id, move.at
+
+
+def _take_rating(move: Move) -> None:
+    issue = move.subject
+    issue.solved, issue.satisfaction = True, move.data["satisfaction"]
+
+
+def _take_contest(move: Move) -> None:
+    move.subject.solved = False
+
+
+def _archive(move: Move) -> None:
+    issue = move.subject
+    hops.leave(move)
+    issue.ended_at, issue.due_at, issue.warn_at = move.at, None, None
+
+
+EFFECTS = {
+    "claim": _claim,
+    "move_up": _move_up,
+    "move_back": _move_back,
+    "to_department": _to_department,
+    "take_result": _take_result,
+    "to_verifier": _to_verifier,
+    "to_handler": _to_handler,
+    "count_rework": _count_rework,
+    "take_verdict": _take_verdict,
+    "take_rating": _take_rating,
+    "take_contest": _take_contest,
+    "archive": _archive,
+}

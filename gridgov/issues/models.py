@@ -1,0 +1,180 @@
+"""Tables of issues. An issue is answered for by exactly one unit at any time: one grid, or one department.
+
+`issue_events` is append-only and hash-chained per issue; `hops` says which unit had it from when to when.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from gridgov.db import JSONB, TZ, Field, Model, uuid7
+
+ONE_UNIT = "(unit_code IS NULL) <> (department_id IS NULL)"
+
+
+class Category(Model, table=True):
+    """What an issue can be about, in two levels; seeded from workflows/categories.yaml, then the city's own data."""
+
+    __tablename__ = "categories"
+    __table_args__ = (
+        sa.CheckConstraint("code ~ '^[0-9]{2}([0-9]{2})?$'", name="code_format"),
+        sa.CheckConstraint(
+            "CASE WHEN length(code) = 2 THEN parent_code IS NULL AND grade IS NULL"
+            " ELSE parent_code IS NOT NULL AND parent_code = left(code, 2) AND grade IS NOT NULL END",
+            name="two_levels",
+        ),
+        sa.CheckConstraint("grade IN ('A', 'B', 'C')", name="grade_known"),
+    )
+    code: str = Field(primary_key=True, max_length=4)
+    parent_code: str | None = Field(default=None, foreign_key="categories.code")
+    name: str = Field(max_length=60)
+    name_en: str = Field(max_length=80)
+    line: str = Field(max_length=20)
+    grade: str | None = Field(default=None, max_length=1)
+    department_code: str | None = Field(default=None, max_length=40)
+    photos_required: bool = False
+    confidential: bool = False
+    closed_at: datetime | None = Field(default=None, sa_type=TZ)
+
+
+class Issue(Model, table=True):
+    """One problem, from report to archive. `grid_code` is where it is; `unit_code` or `department_id` who answers for it.
+
+    `generation` counts moves: a timer of an older one does nothing. `due_at` and `warn_at` belong to the present state.
+    `on_time`, `solved` and `satisfaction` (1 to 5) are three separate results.
+    """
+
+    __tablename__ = "issues"
+    __table_args__ = (
+        sa.CheckConstraint(ONE_UNIT, name="one_unit"),
+        sa.CheckConstraint("grade IN ('A', 'B', 'C')", name="grade_known"),
+        sa.CheckConstraint("btrim(text) <> ''", name="has_words"),
+        sa.CheckConstraint("(lat IS NULL) = (lon IS NULL)", name="place_is_whole"),
+        sa.CheckConstraint("satisfaction BETWEEN 1 AND 5", name="satisfaction_scale"),
+        sa.CheckConstraint(
+            "verifier_id IS NULL OR handler_id IS NULL OR verifier_id <> handler_id",
+            name="verifier_is_not_handler",
+        ),
+        sa.CheckConstraint("(ended_at IS NULL) = (due_at IS NOT NULL)", name="open_has_deadline"),
+        sa.CheckConstraint(
+            "rework_count >= 0 AND generation >= 0 AND hop_n >= 1", name="counts_not_negative"
+        ),
+        sa.Index("ix_issues_unit_open", "unit_code", "due_at", postgresql_where=sa.text("ended_at IS NULL")),
+        sa.Index(
+            "ix_issues_department_open",
+            "department_id",
+            "due_at",
+            postgresql_where=sa.text("ended_at IS NULL AND department_id IS NOT NULL"),
+        ),
+        sa.Index(
+            "ix_issues_open_place",
+            "grid_code",
+            postgresql_ops={"grid_code": "text_pattern_ops"},
+            postgresql_include=["due_at", "warn_at", "state", "generation"],
+            postgresql_where=sa.text("ended_at IS NULL"),
+        ),
+        sa.Index("ix_issues_open_due", "due_at", "id", postgresql_where=sa.text("ended_at IS NULL")),
+        sa.Index("ix_issues_grid_code", "grid_code", postgresql_ops={"grid_code": "text_pattern_ops"}),
+        sa.Index("ix_issues_township", sa.text("left(grid_code, 9)"), sa.text("id DESC")),
+        sa.Index("ix_issues_reporter_id", "reporter_id", sa.text("id DESC")),
+    )
+    id: UUID = Field(default_factory=uuid7, primary_key=True)
+    number: str = Field(max_length=30, unique=True)
+    grid_code: str = Field(foreign_key="grids.code", sa_type=sa.Text)
+    category_code: str = Field(foreign_key="categories.code")
+    line: str = Field(max_length=20)
+    grade: str = Field(max_length=1)
+    text: str = Field(sa_type=sa.Text)
+    lat: float | None = None
+    lon: float | None = None
+    accuracy_m: int | None = None
+    address: str | None = Field(default=None, max_length=200)
+    reporter_id: UUID = Field(foreign_key="persons.id")
+    confidential: bool = False
+    state: str = Field(max_length=30)
+    unit_code: str | None = Field(default=None, foreign_key="grids.code", sa_type=sa.Text)
+    department_id: UUID | None = Field(default=None, foreign_key="departments.id")
+    hop_n: int = 1
+    generation: int = 0
+    due_at: datetime | None = Field(default=None, sa_type=TZ)
+    warn_at: datetime | None = Field(default=None, sa_type=TZ)
+    due_provisional: bool = False
+    handler_id: UUID | None = Field(default=None, foreign_key="persons.id")
+    handling_hop: int | None = None
+    verifier_id: UUID | None = Field(default=None, foreign_key="persons.id")
+    rework_count: int = 0
+    on_time: bool | None = None
+    solved: bool | None = None
+    satisfaction: int | None = None
+    reported_at: datetime = Field(sa_type=TZ)
+    accepted_at: datetime | None = Field(default=None, sa_type=TZ)
+    resolved_at: datetime | None = Field(default=None, sa_type=TZ)
+    verified_at: datetime | None = Field(default=None, sa_type=TZ)
+    ended_at: datetime | None = Field(default=None, sa_type=TZ)
+
+
+class Hop(Model, table=True):
+    """One unit's time with an issue. At most one is open (`left_at` null) per issue: the database says so."""
+
+    __tablename__ = "hops"
+    __table_args__ = (
+        sa.CheckConstraint(ONE_UNIT, name="one_unit"),
+        sa.CheckConstraint("left_at IS NULL OR left_at >= entered_at", name="left_after_entered"),
+        sa.Index("uq_hops_open", "issue_id", unique=True, postgresql_where=sa.text("left_at IS NULL")),
+        sa.Index(
+            "ix_hops_department_id",
+            "department_id",
+            "issue_id",
+            postgresql_where=sa.text("department_id IS NOT NULL"),
+        ),
+    )
+    issue_id: UUID = Field(foreign_key="issues.id", primary_key=True)
+    n: int = Field(primary_key=True)
+    unit_code: str | None = Field(default=None, foreign_key="grids.code", sa_type=sa.Text)
+    department_id: UUID | None = Field(default=None, foreign_key="departments.id")
+    entered_at: datetime = Field(sa_type=TZ)
+    entered_by: str = Field(max_length=30)
+    accepted_at: datetime | None = Field(default=None, sa_type=TZ)
+    left_at: datetime | None = Field(default=None, sa_type=TZ)
+    left_by: str | None = Field(default=None, max_length=30)
+    worked_s: int | None = Field(default=None, sa_type=sa.BigInteger)
+
+
+class IssueEvent(Model, table=True):
+    """One thing that happened to an issue. Written once; `hash` covers the row and the hash before it (a trigger's work).
+
+    `actor_role` is the role the actor acted in, `reporter` or `system`. `unit_*` is who answers for it afterwards.
+    """
+
+    __tablename__ = "issue_events"
+    __table_args__ = (sa.Index("ix_issue_events_actor_id", "actor_id"),)
+    issue_id: UUID = Field(foreign_key="issues.id", primary_key=True)
+    seq: int = Field(primary_key=True)
+    name: str = Field(max_length=30)
+    from_state: str | None = Field(default=None, max_length=30)
+    to_state: str = Field(max_length=30)
+    actor_id: UUID | None = Field(default=None, foreign_key="persons.id")
+    actor_role: str = Field(max_length=30)
+    hop_n: int
+    unit_code: str | None = Field(default=None, sa_type=sa.Text)
+    department_id: UUID | None = None
+    data: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
+    due_at: datetime | None = Field(default=None, sa_type=TZ)
+    at: datetime = Field(sa_type=TZ)
+    hash: bytes = Field(sa_column=sa.Column(sa.LargeBinary, nullable=False, server_default=sa.FetchedValue()))
+
+
+class IssuePhoto(Model, table=True):
+    """A photo in an issue's file: of the report (`before`), of the result (`after`), or with another step (`note`)."""
+
+    __tablename__ = "issue_photos"
+    __table_args__ = (
+        sa.CheckConstraint("stage IN ('before', 'after', 'note')", name="stage_known"),
+        sa.Index("ix_issue_photos_photo_id", "photo_id"),
+    )
+    issue_id: UUID = Field(foreign_key="issues.id", primary_key=True)
+    photo_id: UUID = Field(foreign_key="photos.id", primary_key=True)
+    seq: int
+    stage: str = Field(max_length=6)

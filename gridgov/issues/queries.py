@@ -1,0 +1,320 @@
+"""Shared reads of issues: who sees which, one's own work, an office's queue, the story of one.
+
+Lists read a fixed number of statements however long they are.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from gridgov import paging
+from gridgov.db import session, utcnow
+from gridgov.errors import Invalid, NotFound
+from gridgov.grids import queries as grids
+from gridgov.i18n import _, pick
+from gridgov.issues import flow
+from gridgov.issues.models import Category, Hop, Issue, IssueEvent, IssuePhoto
+from gridgov.people import queries as people
+from gridgov.people.models import Department, Person, Role
+from gridgov.photos.models import Photo
+from gridgov.workflow import Transition
+
+COLOURS = ("red", "yellow", "green")
+SORTS = ("due", "newest")
+VIEWS = ("mine", "all")
+SEES_REPORTER = {Role.CITY_OFFICE}
+
+
+def in_sight(person: Person) -> sa.ColumnElement[bool]:
+    """The SQL condition that this person may see an issue: reported it, or a post reaches it today.
+
+    A post on a grid reaches what lies under it and what a unit under it answers for; a department what it was given.
+    """
+    reach = people.reach(person)
+    ways = [Issue.reporter_id == person.id]
+    for code in sorted(reach.grids):
+        ways += [grids.under(Issue.grid_code, code), grids.under(Issue.unit_code, code)]
+    if reach.departments:
+        given = sa.select(Hop.issue_id).where(Hop.department_id.in_(reach.departments))
+        ways.append(Issue.id.in_(given))
+    return sa.or_(*ways)
+
+
+def visible(person: Person, issue_id: UUID, *, lock: bool = False) -> Issue:
+    """The issue, if this person may see it; with `lock` FOR UPDATE. Raises NotFound for what is not there and what is
+    out of sight alike.
+    """
+    query = sa.select(Issue).where(Issue.id == issue_id, in_sight(person))
+    if lock:
+        query = query.with_for_update().execution_options(populate_existing=True)
+    issue = session.scalar(query)
+    if issue is None:
+        raise out_of_sight()
+    return issue
+
+
+def out_of_sight() -> NotFound:
+    """The one answer for what is not there and for what may not be seen."""
+    return NotFound(_("There is nothing here, or it is not yours to see."))
+
+
+def may_see_photo(person: Person, photo: Photo) -> bool:
+    """Whether a photo hangs on an issue that this person may see."""
+    hung = sa.select(IssuePhoto.issue_id).where(IssuePhoto.photo_id == photo.id)
+    return bool(
+        session.scalar(sa.select(sa.select(Issue.id).where(Issue.id.in_(hung), in_sight(person)).exists()))
+    )
+
+
+def sees_reporter(person: Person, issue: Issue) -> bool:
+    """Whether the reporter's name may be shown: a confidential report shows it to the city office alone."""
+    return (
+        not issue.confidential or person.id == issue.reporter_id or bool(SEES_REPORTER & people.roles(person))
+    )
+
+
+def transitions(person: Person, issue: Issue) -> list[Transition]:
+    """What this person may do with the issue now, in the workflow's order."""
+    actors = flow.actors(person, issue, people.live_posts(person))
+    return flow.current().available(issue, person, actors, utcnow())
+
+
+# Lists ----------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Row:
+    """An issue as a list shows it, with the names that belong to it."""
+
+    issue: Issue
+    category: Category
+    place: str
+    unit: str
+    thumb: UUID | None
+
+    @property
+    def colour(self) -> str:
+        """green, yellow in the last part of the time, red past the deadline, grey when it has ended."""
+        return colour(self.issue, utcnow())
+
+
+def colour(issue: Any, now: datetime) -> str:
+    """The warning colour of anything with due_at and warn_at. Green normal, yellow in the last 20 % of the time, red overdue."""
+    if issue.due_at is None:
+        return "grey"
+    if now > issue.due_at:
+        return "red"
+    return "yellow" if issue.warn_at and now >= issue.warn_at else "green"
+
+
+def mine(person: Person, *, cursor: str | None = None, limit: int = paging.LIMIT) -> paging.Page:
+    """What this person reported, newest first."""
+    return page(Issue.reporter_id == person.id, sort="newest", cursor=cursor, limit=limit)
+
+
+def todo(person: Person, *, cursor: str | None = None, limit: int = paging.LIMIT) -> paging.Page:
+    """Open issues that wait for this person's units, most urgent first; for a worker those of the own grid."""
+    return page(waits(person), sort="due", cursor=cursor, limit=limit)
+
+
+def todo_count(person: Person, *, most: int = 100) -> int:
+    """How many issues wait for this person, counted up to `most`. On every page, so it is plain SQL."""
+    codes, departments = handled_codes(person), sorted(people.reach(person).departments)
+    ways = ["unit_code = ANY(:codes)"] * bool(codes) + ["department_id = ANY(:departments)"] * bool(departments)
+    if not ways:
+        return 0
+    some = f"SELECT 1 FROM issues WHERE ended_at IS NULL AND ({' OR '.join(ways)}) LIMIT :most"
+    given = {"codes": codes, "departments": departments, "most": most}
+    wanted = {k: v for k, v in given.items() if f":{k}" in some}
+    return session.connection().execute(sa.text(f"SELECT count(*) FROM ({some}) AS waiting"), wanted).scalar_one()
+
+
+def handles(person: Person) -> bool:
+    """Whether this person has work of their own to do: a handling post, or a worker's."""
+    return bool(handled_codes(person) or people.reach(person).departments)
+
+
+def handled_codes(person: Person) -> list[str]:
+    """Grids this person acts for today."""
+    return sorted(
+        {
+            post.grid_code
+            for post in people.live_posts(person)
+            if post.grid_code
+            and (post.role == Role.WORKER or post.role in flow.handler_roles(post.grid_code))
+        }
+    )
+
+
+def waits(person: Person) -> sa.ColumnElement[bool]:
+    """The SQL condition that an issue is open and a unit of this person's has it now."""
+    codes, departments = handled_codes(person), people.reach(person).departments
+    return sa.and_(sa.or_(sa.false(), *_belongs(codes, departments)), Issue.ended_at.is_(None))
+
+
+def _belongs(codes: Sequence[str], departments: frozenset[UUID]) -> list[sa.ColumnElement[bool]]:
+    ways: list[sa.ColumnElement[bool]] = []
+    if codes:
+        ways.append(Issue.unit_code.in_(codes))
+    if departments:
+        ways.append(Issue.department_id.in_(departments))
+    return ways
+
+
+def page(condition: Any, *, sort: str, cursor: str | None, limit: int) -> paging.Page:
+    """A page of the issues that fulfil a condition, as rows. Raises Invalid for an unknown order or a broken cursor."""
+    limit = max(1, min(limit, paging.LIMIT_MAX))
+    query = sa.select(Issue).where(condition).limit(limit + 1)
+    if sort == "newest":
+        query = query.order_by(Issue.id.desc())
+        if cursor:
+            query = query.where(Issue.id < paging.decode(cursor, UUID)[0])
+    elif sort == "due":
+        last = sa.literal(paging.FAR, type_=Issue.reported_at.type)
+        due = sa.func.coalesce(Issue.due_at, last)
+        query = query.order_by(Issue.due_at.asc().nulls_last(), Issue.id)
+        if cursor:
+            at, last_id = paging.decode(cursor, datetime, UUID)
+            query = query.where(sa.tuple_(due, Issue.id) > (at, last_id))
+    else:
+        raise Invalid(_("There is no such order."), field="sort")
+    found = list(session.scalars(query))
+    more = found[limit:]
+    found = found[:limit]
+    after = None
+    if more:
+        end = found[-1]
+        after = paging.encode(end.id) if sort == "newest" else paging.encode(end.due_at or paging.FAR, end.id)
+    return paging.Page(rows(found), after)
+
+
+def rows(issues: Sequence[Issue]) -> list[Row]:
+    """Names, places and thumbnails for a list of issues, in four statements however many there are."""
+    if not issues:
+        return []
+    names = unit_names(issues)
+    kinds = {
+        c.code: c
+        for c in session.scalars(
+            sa.select(Category).where(Category.code.in_({i.category_code for i in issues}))
+        )
+    }
+    thumbs = dict(
+        session.execute(
+            sa.select(IssuePhoto.issue_id, sa.func.min(sa.cast(IssuePhoto.photo_id, sa.Text)))
+            .where(IssuePhoto.issue_id.in_([i.id for i in issues]), IssuePhoto.stage == "before")
+            .group_by(IssuePhoto.issue_id)
+        ).all()
+    )
+    return [
+        Row(i, kinds[i.category_code], names.place(i.grid_code), names.unit(i.unit_code, i.department_id),
+            UUID(thumbs[i.id]) if i.id in thumbs else None)
+        for i in issues
+    ]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Names:
+    """Names of grids and departments, read once for a whole page."""
+
+    grids: dict[str, str]
+    departments: dict[UUID, Department]
+
+    def place(self, code: str) -> str:
+        """A place from the township down: 湾头桥镇 泻油村 3组. The city goes without saying."""
+        parts = [self.grids[c] for c in grids.ancestor_codes(code) if c in self.grids]
+        return " ".join(parts[1:] or parts)
+
+    def unit(self, code: str | None, department_id: UUID | None) -> str:
+        """Who answers for it: a department, an office, or a chief."""
+        if department_id is not None:
+            found = self.departments.get(department_id)
+            return pick(found.label) if found else ""
+        if code is None or code not in self.grids:
+            return ""
+        return office_name(code, self.grids[code])
+
+
+def office_name(code: str, name: str) -> str:
+    """What the unit of a grid is called: its office, or its chief where there is none. `name` is the grid's short name."""
+    level = flow.rules().level_of(code)
+    return _("%(grid)s %(post)s", grid=name, post=pick(level.answers))
+
+
+def unit_names(issues: Sequence[Any], extra: Sequence[str] = ()) -> Names:
+    """Names for places and units of issues or events (anything with unit_code and department_id), in two statements."""
+    codes = {c for i in issues for c in (getattr(i, "grid_code", None), i.unit_code) if c} | set(extra)
+    wanted = {a for c in codes for a in grids.ancestor_codes(c)}
+    departments = {i.department_id for i in issues if i.department_id}
+    given = (
+        session.scalars(sa.select(Department).where(Department.id.in_(departments))) if departments else ()
+    )
+    return Names(grids.short_names(wanted), {d.id: d for d in given})
+
+
+# One issue ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Story:
+    """Everything an issue's page shows: its events with actors and photos, its hops, its names."""
+
+    row: Row
+    events: Sequence[IssueEvent]
+    hops: Sequence[Hop]
+    actors: dict[UUID, Person]
+    names: Names
+    photos: dict[int, list[UUID]]
+    stages: dict[str, list[UUID]]
+    reporter: str
+
+
+def story(person: Person, issue: Issue) -> Story:
+    """The whole of one issue as `person` may see it, in a fixed number of statements."""
+    events = session.scalars(
+        sa.select(IssueEvent).where(IssueEvent.issue_id == issue.id).order_by(IssueEvent.seq)
+    ).all()
+    hops = session.scalars(sa.select(Hop).where(Hop.issue_id == issue.id).order_by(Hop.n)).all()
+    ids = {e.actor_id for e in events if e.actor_id} | {issue.reporter_id}
+    actors = {p.id: p for p in session.scalars(sa.select(Person).where(Person.id.in_(ids)))}
+    names = unit_names([issue, *events, *hops])
+    photos: dict[int, list[UUID]] = {}
+    stages: dict[str, list[UUID]] = {}
+    hung = session.execute(
+        sa.select(IssuePhoto.seq, IssuePhoto.photo_id, IssuePhoto.stage)
+        .where(IssuePhoto.issue_id == issue.id)
+        .order_by(IssuePhoto.seq, IssuePhoto.photo_id)
+    )
+    for seq, photo_id, stage in hung:
+        photos.setdefault(seq, []).append(photo_id)
+        stages.setdefault(stage, []).append(photo_id)
+    category = session.get_one(Category, issue.category_code)
+    row = Row(issue, category, names.place(issue.grid_code), names.unit(issue.unit_code, issue.department_id),
+              next(iter(stages.get("before", [])), None))  # fmt: skip
+    shown = sees_reporter(person, issue)
+    reporter = actors[issue.reporter_id].name if shown else _("Confidential")
+    if not shown:
+        actors.pop(issue.reporter_id, None)
+    return Story(row, events, hops, actors, names, photos, stages, reporter)
+
+
+def categories() -> list[tuple[Category, list[Category]]]:
+    """Open categories as (major, its minors), by code; one statement."""
+    found = session.scalars(
+        sa.select(Category).where(Category.closed_at.is_(None)).order_by(Category.code)
+    ).all()
+    majors = [c for c in found if c.parent_code is None]
+    return [(m, [c for c in found if c.parent_code == m.code]) for m in majors]
+
+
+def dispatchable(issue: Issue) -> Sequence[Department]:
+    """Departments that the present unit may dispatch to: those of its own grid."""
+    return (
+        [d for d in people.departments(under=issue.unit_code) if d.grid_code == issue.unit_code]
+        if issue.unit_code
+        else []
+    )

@@ -1,0 +1,227 @@
+"""Shapes of issues in the API. The fields of a move come from workflows/issue.yaml."""
+
+import functools
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+
+from gridgov import paging
+from gridgov.db import utcnow
+from gridgov.i18n import _, pick
+from gridgov.issues import flow, queries
+from gridgov.issues.models import Issue
+from gridgov.workflow import FieldSpec
+
+TEXT_MAX = 1000
+
+
+class ReportSchema(Schema):
+    """A problem as reported. `id` is minted by the sender: sent again it gives the same issue. Positions are WGS-84."""
+
+    id = fields.UUID(load_default=None)
+    category = fields.String(required=True, validate=validate.Length(max=4))
+    text = fields.String(
+        required=True, validate=[validate.Length(min=1, max=TEXT_MAX), validate.Regexp(r"(?s).*\S")]
+    )
+    grid_code = fields.String(load_default=None, validate=validate.Regexp(r"^[0-9]{6,15}$"))
+    lat = fields.Float(load_default=None, allow_nan=False, validate=validate.Range(-90, 90))
+    lon = fields.Float(load_default=None, allow_nan=False, validate=validate.Range(-180, 180))
+    accuracy_m = fields.Integer(load_default=None, validate=validate.Range(0, 100_000))
+    address = fields.String(load_default=None, validate=validate.Length(max=200))
+    photos = fields.List(fields.UUID(), load_default=list, validate=validate.Length(max=9))
+    confidential = fields.Boolean(load_default=False)
+
+    @validates_schema
+    def whole_place(self, data: dict[str, Any], **_more: Any) -> None:
+        """A position is both numbers or neither."""
+        for given, missing in (("lat", "lon"), ("lon", "lat")):
+            if data.get(given) is not None and data.get(missing) is None:
+                raise ValidationError(_("A position has two numbers."), missing)
+
+
+class ListSchema(Schema):
+    """Which issues to list, and where to go on."""
+
+    view = fields.String(load_default="all", validate=validate.OneOf(["reported", "todo", *queries.VIEWS]))
+    state = fields.String(load_default=None, validate=validate.Length(max=30))
+    colour = fields.String(load_default=None, validate=validate.OneOf(queries.COLOURS))
+    category = fields.String(load_default=None, validate=validate.Length(max=4))
+    grade = fields.String(load_default=None, validate=validate.OneOf(["A", "B", "C"]))
+    grid = fields.String(load_default=None, validate=validate.Length(max=15))
+    q = fields.String(load_default=None, validate=validate.Length(max=60))
+    sort = fields.String(load_default="newest", validate=validate.OneOf(queries.SORTS))
+    cursor = fields.String(load_default=None, validate=validate.Length(max=200))
+    limit = fields.Integer(load_default=paging.LIMIT, validate=validate.Range(1, paging.LIMIT_MAX))
+
+
+class UnitSchema(Schema):
+    """Who answers for an issue: one grid, or one department."""
+
+    grid_code = fields.String(attribute="unit_code", allow_none=True)
+    department_id = fields.UUID(allow_none=True)
+    name = fields.String()
+
+
+class IssueSchema(Schema):
+    """An issue. `due_at` belongs to the present state; `colour` is green, yellow, red, or grey when it has ended.
+
+    `on_time`, `solved` and `satisfaction` (1 to 5) are separate results, null while unknown. `generation` goes up with
+    every move: send it back with one, and you are told if somebody was faster.
+    """
+
+    id = fields.UUID()
+    number = fields.String()
+    state = fields.String()
+    category = fields.String(attribute="category_code")
+    line = fields.String()
+    grade = fields.String()
+    text = fields.String()
+    grid_code = fields.String()
+    place = fields.String()
+    lat = fields.Float(allow_none=True)
+    lon = fields.Float(allow_none=True)
+    accuracy_m = fields.Integer(allow_none=True)
+    address = fields.String(allow_none=True)
+    confidential = fields.Boolean()
+    unit = fields.Nested(UnitSchema)
+    generation = fields.Integer()
+    due_at = fields.DateTime(format="iso", allow_none=True)
+    due_provisional = fields.Boolean()
+    colour = fields.String()
+    rework_count = fields.Integer()
+    on_time = fields.Boolean(allow_none=True)
+    solved = fields.Boolean(allow_none=True)
+    satisfaction = fields.Integer(allow_none=True)
+    reported_at = fields.DateTime(format="iso")
+    accepted_at = fields.DateTime(format="iso", allow_none=True)
+    resolved_at = fields.DateTime(format="iso", allow_none=True)
+    verified_at = fields.DateTime(format="iso", allow_none=True)
+    ended_at = fields.DateTime(format="iso", allow_none=True)
+    transitions = fields.List(
+        fields.String(), metadata={"description": "moves open to you now; with a single issue only"}
+    )
+
+
+class IssuePageSchema(Schema):
+    """A page of issues; `next` is the cursor of the following one, null on the last."""
+
+    items = fields.List(fields.Nested(IssueSchema))
+    next = fields.String(allow_none=True)
+
+
+class EventSchema(Schema):
+    """One thing that happened. `data` holds what was given with the move; `hash` is the chain's, in hexadecimal."""
+
+    seq = fields.Integer()
+    name = fields.String()
+    from_state = fields.String(allow_none=True)
+    to_state = fields.String()
+    actor = fields.String(
+        allow_none=True, metadata={"description": "a name; null for the system and for a sealed reporter"}
+    )
+    actor_role = fields.String()
+    unit = fields.Nested(UnitSchema)
+    data = fields.Dict()
+    photos = fields.List(fields.UUID())
+    due_at = fields.DateTime(format="iso", allow_none=True)
+    at = fields.DateTime(format="iso")
+    hash = fields.Function(lambda e: e["hash"].hex(), metadata={"type": "string"})
+
+
+class EventListSchema(Schema):
+    """The whole story, oldest first."""
+
+    items = fields.List(fields.Nested(EventSchema))
+
+
+class TransitionSchema(Schema):
+    """A move open to you now, and what it takes."""
+
+    name = fields.String()
+    label = fields.Function(lambda t: pick(t.label), metadata={"type": "string"})
+    to = fields.String()
+    needs = fields.List(fields.String())
+    may = fields.List(fields.String())
+
+
+class TransitionListSchema(Schema):
+    """The moves open to you now, in the workflow's order."""
+
+    items = fields.List(fields.Nested(TransitionSchema))
+    generation = fields.Integer()
+
+
+class CategorySchema(Schema):
+    """Something an issue can be about; minor ones have a parent, a grade and rules."""
+
+    code = fields.String()
+    parent = fields.String(attribute="parent_code", allow_none=True)
+    name = fields.Function(lambda c: pick({"zh": c.name, "en": c.name_en}), metadata={"type": "string"})
+    line = fields.String()
+    grade = fields.String(allow_none=True)
+    department = fields.String(attribute="department_code", allow_none=True)
+    photos_required = fields.Boolean()
+    confidential = fields.Boolean()
+
+
+class CategoryListSchema(Schema):
+    """All open categories, by code."""
+
+    items = fields.List(fields.Nested(CategorySchema))
+
+
+@functools.cache
+def act_schema() -> type[Schema]:
+    """The body of a move: its name, the generation seen, and every field that a move of the workflow can take."""
+    members: dict[str, Any] = {
+        "name": fields.String(required=True, validate=validate.Length(max=30)),
+        "generation": fields.Integer(load_default=None, validate=validate.Range(0)),
+        "__doc__": "A move to make: `name` from the list of transitions, its fields, and the `generation` you saw.",
+    }
+    members |= {spec.name: _field(spec) for spec in flow.current().fields.values()}
+    return type("ActSchema", (Schema,), members)
+
+
+def _field(spec: FieldSpec) -> fields.Field:
+    if spec.kind == "photos":
+        return fields.List(fields.UUID(), validate=validate.Length(max=spec.max))
+    if spec.kind == "scale":
+        return fields.Integer(validate=validate.Range(spec.low, spec.high))
+    if spec.kind == "yesno":
+        return fields.Boolean()
+    return fields.String(validate=validate.Length(max=spec.max))
+
+
+def brief(issue: Issue) -> dict[str, Any]:
+    """What IssueSchema shows of an issue just reported or moved: all but the moves, which need more reading."""
+    names = queries.unit_names([issue])
+    unit = names.unit(issue.unit_code, issue.department_id)
+    return _dict(issue, names.place(issue.grid_code), unit)
+
+
+def _dict(issue: Issue, place: str, unit: str) -> dict[str, Any]:
+    shown = dict(issue.__dict__, place=place, colour=queries.colour(issue, utcnow()))
+    shown["unit"] = {"unit_code": issue.unit_code, "department_id": issue.department_id, "name": unit}
+    return shown
+
+
+def issue_dict(row: queries.Row, moves: list[Any] | None = None) -> dict[str, Any]:
+    """What IssueSchema shows of an issue, with the moves open to whoever asks."""
+    shown = _dict(row.issue, row.place, row.unit)
+    if moves is not None:
+        shown["transitions"] = [t.name for t in moves]
+    return shown
+
+
+def event_dicts(story: queries.Story) -> list[dict[str, Any]]:
+    """What EventSchema shows of each event."""
+    found = []
+    for event in story.events:
+        actor = story.actors.get(event.actor_id) if event.actor_id else None
+        unit = story.names.unit(event.unit_code, event.department_id)
+        found.append(
+            event.model_dump()
+            | {"actor": actor and actor.name, "photos": story.photos.get(event.seq, [])}
+            | {"unit": {"unit_code": event.unit_code, "department_id": event.department_id, "name": unit}}
+        )
+    return found

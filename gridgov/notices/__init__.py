@@ -1,0 +1,19 @@
+"""Notices: who is told what. Written once per person by the outbox's consumer; read in the inbox."""
+
+from typing import Any
+
+from flask import Flask
+
+from gridgov import events, outbox
+
+
+def init_app(app: Flask) -> None:
+    """Listen for what issues announce, and register what delivers it."""
+    from gridgov.notices import actions
+
+    del app
+    events.subscribe("issue.told")(actions.announce)
+    outbox.consumer(actions.TOPIC)(actions.write)
+
+
+__all__: list[Any] = ["init_app"]

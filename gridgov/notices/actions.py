@@ -1,0 +1,92 @@
+"""Telling people: what an event announces goes to the outbox with it, and becomes notices when delivered."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from gridgov import outbox
+from gridgov.db import session, utcnow, uuid7
+from gridgov.issues import flow
+from gridgov.issues.models import Issue, IssueEvent
+from gridgov.notices.models import Notice
+from gridgov.people import queries as people
+from gridgov.people.models import Person
+
+TOPIC = "issue.told"
+
+
+def announce(
+    *,
+    issue: Issue,
+    event: IssueEvent,
+    audiences: Sequence[str],
+    left: tuple[str | None, UUID | None] | None = None,
+) -> None:
+    """Write to the outbox whom an event is to be told to, in the transaction of the event. `left`: the unit it left."""
+    if not audiences:
+        return
+    payload: dict[str, Any] = {"issue": str(issue.id), "seq": event.seq, "audiences": list(audiences)}
+    if left and "left" in audiences:
+        payload["left"] = [left[0], left[1] and str(left[1])]
+    outbox.put(TOPIC, payload)
+
+
+def write(outbox_id: UUID, payload: dict[str, Any]) -> None:
+    """Make a notice for everybody an event is told to, but for the one who did it. Running twice adds nothing."""
+    issue = session.get_one(Issue, UUID(payload["issue"]))
+    event = session.get_one(IssueEvent, (issue.id, payload["seq"]))
+    told: dict[UUID, str] = {}
+    for audience in payload["audiences"]:
+        for person_id in _audience(audience, issue, event, payload.get("left")):
+            if person_id != event.actor_id:
+                told.setdefault(person_id, audience)
+    if told:
+        rows = [
+            {"id": uuid7(), "outbox_id": outbox_id, "person_id": p, "issue_id": issue.id, "seq": event.seq, "audience": a,
+             "created_at": utcnow()}
+            for p, a in told.items()
+        ]  # fmt: skip
+        session.execute(insert(Notice).values(rows).on_conflict_do_nothing())
+
+
+def mark_read(person: Person, ids: Iterable[UUID] | None = None) -> int:
+    """Mark this person's notices as read: the given ones, or all. Returns how many were unread."""
+    query = (
+        sa.update(Notice)
+        .where(Notice.person_id == person.id, Notice.read_at.is_(None))
+        .values(read_at=utcnow())
+    )
+    if ids is not None:
+        query = query.where(Notice.id.in_(list(ids)))
+    return len(session.scalars(query.returning(Notice.id)).all())
+
+
+def mark_issue_read(person: Person, issue_id: UUID) -> None:
+    """Whoever opens an issue has read what was told of it."""
+    session.execute(
+        sa.update(Notice)
+        .where(Notice.person_id == person.id, Notice.issue_id == issue_id, Notice.read_at.is_(None))
+        .values(read_at=utcnow())
+    )
+
+
+def _audience(name: str, issue: Issue, event: IssueEvent, left: list[str | None] | None) -> list[UUID]:
+    if name == "reporter":
+        return [issue.reporter_id]
+    if name == "handler":
+        return [issue.handler_id] if issue.handler_id else []
+    if name == "unit":
+        return _holders(event.unit_code, event.department_id)
+    if name == "left" and left:
+        return _holders(left[0], UUID(left[1]) if left[1] else None)
+    return []
+
+
+def _holders(unit_code: str | None, department_id: UUID | None) -> list[UUID]:
+    found = people.holders(
+        grid_code=unit_code, department_id=department_id, roles=flow.handler_roles(unit_code)
+    )
+    return [person.id for person in found]

@@ -1,0 +1,82 @@
+"""What stands around the pages: where somebody lands after signing in, and the navigation for their posts."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from flask import Flask, g, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from werkzeug.local import LocalProxy
+
+from gridgov.display import NavItem
+from gridgov.i18n import _
+from gridgov.issues import queries as issues
+from gridgov.issues.desk import has_desk
+from gridgov.notices import queries as notices
+from gridgov.people import queries as people
+from gridgov.people.models import Person, Role
+
+
+class Navigation:
+    """The entries, made when a page shows them: one that shows none, for a failed database, asks nothing."""
+
+    def __iter__(self) -> Iterator[NavItem]:
+        if not current_user.is_authenticated:
+            return iter(())
+        if "navigation" not in g:
+            g.navigation = _items(current_user)
+        return iter(g.navigation)
+
+
+def init_app(app: Flask) -> None:
+    """Add the start page, and give templates `nav`, `unread` and `home`."""
+    app.add_url_rule("/", "start", start, methods=["GET"])
+    app.context_processor(_names)
+
+
+def start() -> ResponseReturnValue:
+    """Lead to where this person's work is."""
+    return redirect(url_for(landing(current_user)))
+
+
+def landing(person: Person) -> str:
+    """The endpoint somebody begins at: the desk's queue, or what waits, or reporting."""
+    if has_desk(person):
+        return "desk.queue"
+    if issues.handles(person):
+        return "issues.todo"
+    return "people.me" if Role.ADMINISTRATOR in people.roles(person) else "issues.report"
+
+
+def _items(person: Person) -> list[NavItem]:
+    here, desk, handles = request.endpoint, has_desk(person), issues.handles(person)
+    waiting = issues.todo_count(person) if handles else 0
+    wanted = [
+        (desk, "desk.queue", _("Desk"), "inbox", waiting),
+        (handles and not desk, "issues.todo", _("To do"), "list-check", waiting),
+        (True, "issues.report", _("Report now"), "camera", 0),
+        (True, "issues.mine", _("My reports"), "clipboard-list", 0),
+        (True, "notices.inbox", _("Messages"), "bell", _unread()),
+        (True, "people.me", _("Me"), "user-circle", 0),
+    ]
+    items = [NavItem(to, label, icon, here == to, n or None) for shown, to, label, icon, n in wanted if shown]
+    if Role.AUDITOR in people.roles(person):
+        to = "people.all_sign_ins"
+        items.insert(-1, NavItem(to, _("Log of sign-ins"), "history", here == to, on="desk"))
+    return items
+
+
+def _unread() -> int:
+    if "unread" not in g:
+        g.unread = notices.unread(current_user) if current_user.is_authenticated else 0
+    return g.unread
+
+
+def _home() -> str:
+    """Where the arrow back leads from an issue: to the list of one's work, else to one's reports."""
+    first = landing(current_user)
+    return url_for(first if first in ("desk.queue", "issues.todo") else "issues.mine")
+
+
+def _names() -> dict[str, Any]:
+    return {"nav": Navigation(), "unread": LocalProxy(_unread), "home": LocalProxy(_home)}

@@ -1,0 +1,253 @@
+"""The interpreter of workflows/*.yaml: proven at boot, then it says what may be done and what a move does.
+
+The file names guards, effects, actors and audiences; Python registers what stands behind the names. There are no
+expressions in YAML. A subject is any object with a `state`; this module knows nothing of issues or databases.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from gridgov.errors import IllegalTransition, Invalid, NotPermitted
+from gridgov.i18n import _, pick
+from gridgov.limits import Limit
+from gridgov.yamlfile import YamlFile
+
+Words = Mapping[str, str]
+SAME = "same"
+FIELD_KINDS = {"text", "photos", "department", "yesno", "scale"}
+STATE_TONES = {"blue", "teal", "violet", "amber", "red", "green", "grey"}
+BUTTONS = {"primary", "soft", "danger", "plain"}
+
+
+@dataclass(frozen=True)
+class FieldSpec:
+    """Something a transition asks for."""
+
+    name: str
+    kind: str
+    label: Words
+    help: Words | None = None
+    max: int = 500
+    low: int = 1
+    high: int = 5
+
+
+@dataclass(frozen=True)
+class State:
+    """A place in the life of a subject. `due` names the limit that runs while it is there."""
+
+    name: str
+    label: Words
+    explain: Words
+    open: bool
+    tone: str
+    icon: str
+    due: str | None = None
+    overdue: tuple[str, ...] = ()
+    again: Limit | None = None
+    always: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Transition:
+    """A move. `by` are actors (see `Workflow.load`), `needs` and `may` the fields it takes."""
+
+    name: str
+    label: Words
+    sources: tuple[str, ...]
+    to: str
+    by: frozenset[str]
+    guard: tuple[str, ...] = ()
+    do: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    may: tuple[str, ...] = ()
+    emits: str | None = None
+    tells: tuple[str, ...] = ()
+    button: str = "plain"
+    icon: str = "arrow-right"
+    explain: Words | None = None
+
+
+@dataclass
+class Move:
+    """One transition being fired on one subject. `actor` None is the system; `data` holds the fields given."""
+
+    subject: Any
+    transition: Transition
+    actor: Any
+    actors: frozenset[str]
+    at: datetime
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+Guard = Callable[[Move], bool]
+Effect = Callable[[Move], None]
+
+
+class Workflow:
+    """One proven workflow file."""
+
+    def __init__(self, file: YamlFile, guards: Mapping[str, Guard], effects: Mapping[str, Effect]) -> None:
+        self.file, self._guards, self._effects = file, guards, effects
+        data = file.need((), {"workflow", "label", "start", "fields", "guards", "states", "transitions"})
+        file.texts((), "workflow", "start")
+        self.name, self.start = data["workflow"], data["start"]
+        self.label = file.words(("label",))
+        self.fields = {name: self._field(name) for name in self._names("fields")}
+        self.reasons = {name: file.words(("guards", name)) for name in self._names("guards")}
+        self.states = {name: self._state(name) for name in self._names("states")}
+        self.transitions = {name: self._transition(name) for name in self._names("transitions")}
+
+    @classmethod
+    def load(
+        cls, path: Path, *, guards: Mapping[str, Guard], effects: Mapping[str, Effect],
+        actors: Iterable[str], audiences: Iterable[str], limits: Iterable[str],
+    ) -> "Workflow":  # fmt: skip
+        """Read and prove a file against every name that Python knows. Raises PolicyError: file, line, reason."""
+        flow = cls(YamlFile(path), guards, effects)
+        from gridgov.workflow_proof import prove
+
+        prove(flow, guards=set(guards), effects=set(effects), actors=set(actors), audiences=set(audiences),
+              limits=set(limits))  # fmt: skip
+        return flow
+
+    def available(self, subject: Any, actor: Any, actors: frozenset[str], at: datetime) -> list[Transition]:
+        """What this actor may do with the subject now, in the file's order."""
+        found = []
+        for transition in self.transitions.values():
+            if subject.state in transition.sources and transition.by & actors:
+                move = Move(subject, transition, actor, actors, at)
+                if all(self._guards[name](move) for name in transition.guard):
+                    found.append(transition)
+        return found
+
+    def check(
+        self,
+        subject: Any,
+        name: str,
+        *,
+        actor: Any,
+        actors: frozenset[str],
+        at: datetime,
+        data: dict[str, Any],
+    ) -> Move:
+        """Prove one move, changing nothing. Raises NotPermitted, IllegalTransition or Invalid, in that order."""
+        transition = self.transitions.get(name)
+        if transition is None:
+            raise Invalid(_("There is no such step."), code="unknown_transition", field="name")
+        if not transition.by & actors:
+            raise NotPermitted(_("Your post does not allow “%(step)s” here.", step=pick(transition.label)))
+        if subject.state not in transition.sources:
+            state = pick(self.states[subject.state].label)
+            raise IllegalTransition(
+                _(
+                    "“%(step)s” is not possible any more: it is now “%(state)s”.",
+                    step=pick(transition.label),
+                    state=state,
+                ),
+                state=subject.state,
+            )
+        move = Move(subject, transition, actor, actors, at, self._take(transition, data))
+        for guard in transition.guard:
+            if not self._guards[guard](move):
+                raise IllegalTransition(pick(self.reasons[guard]), code=f"guard_{guard}", state=subject.state)
+        return move
+
+    def carry_out(self, move: Move) -> None:
+        """Run the effects of a checked move, then set the state."""
+        for effect in move.transition.do:
+            self._effects[effect](move)
+        if move.transition.to != SAME:
+            move.subject.state = move.transition.to
+
+    def holds(self, guards: Iterable[str], move: Move) -> bool:
+        """Whether all the named guards hold for a move."""
+        return all(self._guards[name](move) for name in guards)
+
+    def _take(self, transition: Transition, data: dict[str, Any]) -> dict[str, Any]:
+        given = {key: value for key, value in data.items() if not _is_blank(value)}
+        errors = {name: [_("This is needed.")] for name in transition.needs if name not in given}
+        for name in set(given) - set(transition.needs) - set(transition.may):
+            errors[name] = [_("This step does not take it.")]
+        if errors:
+            raise Invalid(_("Please check what you entered."), errors=errors)
+        return given
+
+    def _names(self, section: str) -> list[str]:
+        value = self.file.get((section,))
+        if not isinstance(value, dict) or (not value and section != "guards"):
+            raise self.file.fail((section,), f"{section} must be a mapping with entries")
+        return list(value)
+
+    def _field(self, name: str) -> FieldSpec:
+        at = ("fields", name)
+        raw = self.file.need(at, {"kind", "label"}, {"help", "max", "low", "high"})
+        self.file.texts(at, "kind")
+        if raw["kind"] not in FIELD_KINDS:
+            raise self.file.fail((*at, "kind"), f"unknown kind {raw['kind']!r}")
+        numbers = {key: raw[key] for key in ("max", "low", "high") if key in raw}
+        for key, value in numbers.items():
+            if type(value) is not int or value < 1:
+                raise self.file.fail((*at, key), "must be a whole number above 0")
+        words = self.file.words((*at, "help")) if "help" in raw else None
+        return FieldSpec(name, raw["kind"], self.file.words((*at, "label")), words, **numbers)
+
+    def _state(self, name: str) -> State:
+        at = ("states", name)
+        raw = self.file.need(
+            at, {"label", "explain", "kind", "tone", "icon"}, {"due", "overdue", "again", "always"}
+        )
+        self.file.texts(at, "kind", "tone", "icon", "due")
+        if raw["kind"] not in ("open", "done"):
+            raise self.file.fail((*at, "kind"), "must be open or done")
+        if raw["tone"] not in STATE_TONES:
+            raise self.file.fail((*at, "tone"), f"must be one of {', '.join(sorted(STATE_TONES))}")
+        again = None
+        if "again" in raw:
+            again = parse_limit(self.file, (*at, "again"))
+        return State(
+            name, self.file.words((*at, "label")), self.file.words((*at, "explain")), raw["kind"] == "open",
+            raw["tone"], raw["icon"], raw.get("due"), self._list((*at, "overdue")), again, self._list((*at, "always")),
+        )  # fmt: skip
+
+    def _transition(self, name: str) -> Transition:
+        at = ("transitions", name)
+        lists = {"guard", "do", "needs", "may", "tells"}
+        raw = self.file.need(
+            at, {"label", "from", "to", "by"}, lists | {"emits", "button", "icon", "explain"}
+        )
+        self.file.texts(at, "to", "button", "icon", "emits")
+        if raw.get("button", "plain") not in BUTTONS:
+            raise self.file.fail((*at, "button"), f"must be one of {', '.join(sorted(BUTTONS))}")
+        return Transition(
+            name, self.file.words((*at, "label")), self._list((*at, "from")), raw["to"],
+            frozenset(self._list((*at, "by"))),
+            guard=self._list((*at, "guard")), do=self._list((*at, "do")), needs=self._list((*at, "needs")),
+            may=self._list((*at, "may")), tells=self._list((*at, "tells")), emits=raw.get("emits"),
+            button=raw.get("button", "plain"), icon=raw.get("icon", "arrow-right"),
+            explain=self.file.words((*at, "explain")) if "explain" in raw else None,
+        )  # fmt: skip
+
+    def _list(self, at: tuple[str | int, ...]) -> tuple[str, ...]:
+        parent = self.file.get(at[:-1])
+        value = parent.get(at[-1], [])
+        if not isinstance(value, list) or any(not isinstance(item, str) for item in value):
+            raise self.file.fail(at, f"{at[-1]} must be a list of names")
+        return tuple(value)
+
+
+def _is_blank(value: Any) -> bool:
+    """Nothing, no photos, or a text without a letter."""
+    return value in (None, []) or (isinstance(value, str) and not value.strip())
+
+
+def parse_limit(file: YamlFile, at: tuple[str | int, ...]) -> Limit:
+    """A length of time with its clock, `{within: 1d, clock: work_day}`."""
+    raw = file.need(at, {"within", "clock"})
+    try:
+        return Limit.parse(str(raw["within"]), raw["clock"])
+    except ValueError as error:
+        raise file.fail(at, str(error)) from None

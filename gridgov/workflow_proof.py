@@ -1,0 +1,126 @@
+"""What is proven of a workflow file at boot. A file that fails is refused with file, line and reason."""
+
+from gridgov.workflow import SAME, Workflow
+
+SYSTEM = "system"
+
+
+def prove(
+    flow: Workflow,
+    *,
+    guards: set[str],
+    effects: set[str],
+    actors: set[str],
+    audiences: set[str],
+    limits: set[str],
+) -> None:
+    """Raise PolicyError unless every name is known, every state can be reached and left, and nothing waits for ever."""
+    file = flow.file
+    if flow.start not in flow.states:
+        raise file.fail(("start",), f"unknown state {flow.start!r}")
+    for name, words in flow.reasons.items():
+        if name not in guards:
+            raise file.fail(("guards", name), f"unknown guard {name!r}: {words['en']}")
+    for t in flow.transitions.values():
+        at = ("transitions", t.name)
+        known = [
+            ("from", t.sources, set(flow.states), "state"),
+            ("to", (t.to,), {*flow.states, SAME}, "state"),
+            ("by", sorted(t.by), actors, "actor"),
+            ("guard", t.guard, set(flow.reasons), "guard (give its words under guards)"),
+            ("do", t.do, effects, "effect"),
+            ("needs", t.needs, set(flow.fields), "field"),
+            ("may", t.may, set(flow.fields), "field"),
+            ("tells", t.tells, audiences, "audience"),
+        ]
+        for key, names, allowed, what in known:
+            for i, name in enumerate(names):
+                if name not in allowed:
+                    where = (*at, key, i) if key not in ("to", "by") else (*at, key)
+                    raise file.fail(where, f"unknown {what} {name!r} in {t.name}.{key}")
+        if not t.sources:
+            raise file.fail((*at, "from"), f"{t.name} starts from no state")
+        if not t.by:
+            raise file.fail((*at, "by"), f"nobody may fire {t.name}")
+        for source in t.sources:
+            if not flow.states[source].open:
+                raise file.fail((*at, "from"), f"{t.name} leaves {source!r}, which is an end")
+    _prove_time(flow, limits)
+    _prove_paths(flow)
+
+
+def _prove_time(flow: Workflow, limits: set[str]) -> None:
+    """Every open state has a deadline, and something the system can always do when it passes."""
+    file = flow.file
+    for state in flow.states.values():
+        at = ("states", state.name)
+        if not state.open:
+            if state.due or state.overdue or state.always:
+                raise file.fail(at, f"{state.name!r} is an end and can have no deadline")
+            continue
+        if not state.due:
+            raise file.fail(at, f"open state {state.name!r} has no deadline")
+        if state.due not in limits:
+            raise file.fail((*at, "due"), f"unknown limit {state.due!r}")
+        if not state.overdue:
+            raise file.fail(
+                at, f"open state {state.name!r} does not say what happens when its deadline passes"
+            )
+        for key, names in (("overdue", state.overdue), ("always", state.always)):
+            for i, name in enumerate(names):
+                t = flow.transitions.get(name)
+                if t is None or state.name not in t.sources or SYSTEM not in t.by or t.needs:
+                    why = (
+                        "unknown"
+                        if t is None
+                        else "not one the system can fire from here without being asked anything"
+                    )
+                    raise file.fail((*at, key, i), f"{key} of {state.name!r}: {name!r} is {why}")
+                if key == "always" and (not t.guard or t.to == SAME):
+                    raise file.fail(
+                        (*at, key, i), f"{name!r} would fire for ever: it needs a guard and another state"
+                    )
+        last = flow.transitions[state.overdue[-1]]
+        if last.guard:
+            raise file.fail(
+                (*at, "overdue"), f"the last of overdue must always be possible; {last.name!r} has a guard"
+            )
+        if any(flow.transitions[n].to == SAME for n in state.overdue) and state.again is None:
+            raise file.fail(at, f"{state.name!r} stays where it is when overdue: say when `again`")
+
+
+def _prove_paths(flow: Workflow) -> None:
+    """Every state can be reached from the start, and from every open state an end can be reached."""
+    ahead = {
+        name: {t.to for t in flow.transitions.values() if name in t.sources and t.to != SAME}
+        for name in flow.states
+    }
+    reached, front = {flow.start}, [flow.start]
+    while front:
+        for nxt in ahead[front.pop()] - reached:
+            reached.add(nxt)
+            front.append(nxt)
+    for name in flow.states:
+        if name not in reached:
+            raise flow.file.fail(("states", name), f"state {name!r} can never be reached")
+    ends = {name for name, state in flow.states.items() if not state.open}
+    while more := {name for name in flow.states if name not in ends and ahead[name] & ends}:
+        ends |= more
+    for name in flow.states:
+        if name not in ends:
+            raise flow.file.fail(("states", name), f"from state {name!r} no end can be reached")
+
+
+def diagram(flow: Workflow, language: str = "zh") -> str:
+    """The workflow as a Mermaid state diagram; system moves are marked."""
+    lines = ["stateDiagram-v2", "    direction TB"]
+    for state in flow.states.values():
+        lines.append(f'    state "{state.label[language]}" as {state.name}')
+    lines.append(f"    [*] --> {flow.start}")
+    for t in flow.transitions.values():
+        mark = " ⏱" if t.by == {SYSTEM} else ""
+        for source in t.sources:
+            if t.to != SAME:
+                lines.append(f"    {source} --> {t.to}: {t.label[language]}{mark}")
+    lines += [f"    {name} --> [*]" for name, state in flow.states.items() if not state.open]
+    return "\n".join(lines)
