@@ -5,6 +5,8 @@ unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 COMPILE := pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --strip-extras --no-header --allow-unsafe
 FAST := not browser and not slow
+# One process a processor, each with servers of its own; a file's tests stay together.
+SIDE_BY_SIDE := -n auto --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help run setup test check bench lock clean setup-run setup-tests
@@ -29,12 +31,12 @@ setup: setup-run
 	@$(BIN)/python -m gridgov setup
 
 test: setup-tests
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(ARGS)
 
 check: setup-tests
 	@$(BIN)/python -m ruff check .
 	@$(BIN)/python -m mypy
-	@$(BIN)/python -m pytest -q -m "$(FAST)" $(ARGS)
+	@$(BIN)/python -m pytest -q $(SIDE_BY_SIDE) -m "$(FAST)" $(ARGS)
 
 bench: setup-tests
 	@$(BIN)/python -m bench $(ONLY)

@@ -234,7 +234,7 @@ def load(path: str | Path) -> Calendar:
     hours, days, published = [], {}, set(OFFICIAL_YEARS)
     for index, pair in enumerate(_field(file, "hours", list)):
         with _blaming(file, ("hours", index), "office hours are written like 08:00-12:00"):
-            opens, closes = (time.fromisoformat(part.strip().zfill(5)) for part in pair.split("-"))
+            opens, closes = (_time_of_day(part.strip()) for part in pair.split("-"))
             hours.append((opens, closes))
     for text, word in _field(file, "days", dict).items():
         with _blaming(file, ("days", text), 'days are written "2027-02-06": work, "2027-02-08": holiday'):
@@ -253,6 +253,10 @@ def load(path: str | Path) -> Calendar:
 
     with _blaming(file, ("hours",), "these office hours will not do"):
         return Calendar(hours, tz, kind)
+
+
+def _time_of_day(text: str) -> time:
+    return datetime.strptime(text, "%H:%M").time()  # noqa: DTZ007  A time of day has no zone.
 
 
 def _field(file: YamlFile, name: str, kind: type[list[Any] | dict[Any, Any]]) -> Any:

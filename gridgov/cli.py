@@ -224,11 +224,11 @@ def _first_line(address: str) -> str:
 
 
 def _with_app(command: click.Command) -> click.Command:
-    """Let every command in it run inside the application; parsing and --help do without."""
+    """Let every command in it run inside the application; parsing, --help and what is marked `offline` do without."""
     if isinstance(command, click.Group):
         for inner in command.commands.values():
             _with_app(inner)
-    elif command.callback is not None:
+    elif command.callback is not None and not getattr(command, "offline", False):
         command.callback = _in_application(command.callback)
     return command
 

@@ -21,7 +21,7 @@ def data_folder() -> Path:
     folder = Path(os.environ.get("GRIDGOV_VAR") or ROOT / "var").absolute()
     probe = folder / f".probe-{os.getpid()}"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         probe.touch()
         probe.unlink()
     except OSError as error:

@@ -62,6 +62,9 @@ def write(check: bool) -> None:
         click.echo(f"{FILE.relative_to(ROOT)} written.")
 
 
+write.offline = True  # type: ignore[attr-defined]
+
+
 def text(app: Flask) -> str:
     """The document as it is served and kept in docs/."""
     return json.dumps(document(app), ensure_ascii=False, indent=1) + "\n"

@@ -49,4 +49,4 @@ def in_words(errors: Any) -> Any:
     for pattern, words in SAID:
         if match := pattern.fullmatch(str(errors)):
             return words(match)
-    return errors
+    return str(errors)

@@ -141,6 +141,16 @@ def test_what_the_handler_of_the_story_may_not_do(client, city, send):
     assert len(client.get(events, city.person(REPORTER)).get_json()["items"]) == 1
 
 
+def test_nobody_is_told_of_what_they_did_themselves(client, city, send):
+    made = send("micro_chief", URL, {"category": "0203", "text": "三轮车载人", "grid_code": seed.MICRO}).get_json()
+    assert send("micro_chief", f"{URL}/{made['id']}/events", {"name": "note", "note": "我自己去看"}).status_code == 201
+    deliver()
+    assert [key for key in seed.PEOPLE if inbox(client, city, key)] == []
+    assert send("worker", f"{URL}/{made['id']}/events", {"name": "note", "note": "我也看了"}).status_code == 201
+    deliver()
+    assert {key: inbox(client, city, key) for key in seed.PEOPLE if inbox(client, city, key)} == {"micro_chief": ["note"]}
+
+
 def test_a_confidential_report_hides_its_reporter_from_all_but_the_city_office(client, city, send):
     made = send(REPORTER, URL, {"category": "0106", "text": "有人聚众赌博", "grid_code": seed.MICRO}).get_json()
     assert made["confidential"] is True

@@ -186,6 +186,7 @@ def test_eight_reports_at_once_have_eight_numbers_and_unbroken_chains(engine):
 # The sweep ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_two_sweeps_fire_two_hundred_timers_once_each(engine):
     ids = [reported() for _ in range(200)]
     set_clock(MONDAY + timedelta(hours=4))

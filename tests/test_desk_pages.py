@@ -13,7 +13,7 @@ from gridgov.issues import actions, board, desk, flow, queues
 from gridgov.issues.filters import Filter
 from gridgov.issues.models import Issue
 from gridgov.people import actions as people
-from gridgov.people.models import Role, SignInSession
+from gridgov.people.models import SignInSession
 from tests import seed
 from tests.counting import count_queries
 from tests.factories import photo_of, picture

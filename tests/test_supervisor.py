@@ -34,6 +34,11 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+def heed_a_closed_terminal() -> None:
+    """In a child: whether these tests run under nohup shall make no difference."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 def wait_for(what: Callable[[], object], limit_s: float = LIMIT_S) -> None:
     end = time.monotonic() + limit_s
     while not what():
@@ -85,8 +90,9 @@ class Run:
     def start(self) -> "Run":
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "gridgov", "run"],
+                [sys.executable, "-m", "gridgov", "run", "--stop-with-parent"],
                 cwd=ROOT, env=self.environment, stdout=output, stderr=output, start_new_session=True,
+                preexec_fn=heed_a_closed_terminal,
             )  # fmt: skip
         wait_for(lambda: "gridgov runs at" in self.said() or self.process.poll() is not None)
         assert self.process.poll() is None, self.said()
@@ -94,7 +100,7 @@ class Run:
 
     def refusal(self) -> tuple[int, str, dict[int, str]]:
         """(exit status, standard error, what is left running) of a run that ends by itself."""
-        command = [sys.executable, "-m", "gridgov", "run"]
+        command = [sys.executable, "-m", "gridgov", "run", "--stop-with-parent"]
         options = {"cwd": ROOT, "env": self.environment, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         process = subprocess.Popen(command, **options)
         seen: dict[int, str] = {}

@@ -169,6 +169,13 @@ def test_a_workflow_with_a_fault_is_refused_at_its_line(edit, fault):
         check(folder, "issue.yaml", marker, reason)
 
 
+def test_a_state_that_nothing_leads_out_of_is_refused(edit):
+    edit("issue.yaml", "  closed:\n", NEW_STATE)
+    edit("issue.yaml", "    from: [reported, dispatched, accepted, resolved]\n", "    from: [reported, dispatched, accepted, resolved, paused]\n")
+    folder = edit("issue.yaml", "transitions:\n", NEW_MOVES.replace("from: [paused]\n    to: accepted", "from: [paused]\n    to: paused"))
+    check(folder, "issue.yaml", "  paused:", "no end can be reached")
+
+
 OTHER_FAULTS = {
     "two levels of one length": ("levels.yaml", "length: 12", "length: 15", "levels:", "same length"),
     "length in words": ("levels.yaml", "length: 12", "length: twelve", "length: twelve", "whole number"),
@@ -257,6 +264,7 @@ def load_fresh(path: Path, reason: str) -> None:
     assert "\n" not in str(error)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "load"),
     [("issue.yaml", flow.load), ("levels.yaml", flow.policy.load), ("categories.yaml", flow.policy.load), ("roles.yaml", roles.load)],

@@ -20,6 +20,12 @@ from gridgov.people.models import Department, Person
 from gridgov.people.roles import Sees
 
 PAGE = 50
+SENT_BY_HTMX = {
+    "hx-target": "#detail",
+    "hx-swap": "outerHTML show:none",
+    "hx-sync": "this:drop",
+    "hx-encoding": "multipart/form-data",
+}
 
 
 class Place:
@@ -180,9 +186,12 @@ def detail_context(place: Place, issue: Issue, **form: Any) -> dict[str, Any]:
     notice = form.pop("notice", "")
     post_url = url_for("desk.act", issue_id=issue.id, **place.params)
     return pages.issue_context(place.person, issue, post_url=post_url, **form) | {
-        "notice": notice, "moves_inside": True, "issue_url": place.at(issue=issue.id),
+        "notice": notice,
+        "moves_inside": True,
+        "issue_url": place.at(issue=issue.id),
         "move_url": lambda name: place.at(issue=issue.id, move=name),
-    }  # fmt: skip
+        "form_attrs": SENT_BY_HTMX | {"hx-post": post_url},
+    }
 
 
 def open_move(person: Person, issue: Issue, name: str | None) -> str | None:

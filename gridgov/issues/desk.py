@@ -14,6 +14,7 @@ from marshmallow import Schema, fields, validate
 
 from gridgov import events
 from gridgov.errors import NotFound
+from gridgov.grids import queries as grids
 from gridgov.i18n import _
 from gridgov.issues import actions, board, moving, queries, queues, words
 from gridgov.issues.board import Place, has_desk
@@ -118,6 +119,8 @@ def branch(code: str, **given: Any) -> ResponseReturnValue:
         raise NotFound(_("There is no grid with this code."))
     place = Place(current_user, given)
     nodes = [each._asdict() for each in queues.branches(current_user, place.filter, code)]
+    if not nodes:
+        grids.get(code)  # Raises NotFound for one that is not there; a micro grid has nothing under it.
     return render_template("issues/desk_branch.html", place=place, nodes=nodes, **board.tree_addresses(place))
 
 

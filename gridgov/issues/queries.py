@@ -15,9 +15,10 @@ from gridgov import paging
 from gridgov.db import session, utcnow
 from gridgov.errors import Invalid, NotFound
 from gridgov.grids import queries as grids
-from gridgov.i18n import _, pick
+from gridgov.i18n import _
 from gridgov.issues import flow
 from gridgov.issues.models import Category, Hop, Issue, IssueEvent, IssuePhoto
+from gridgov.issues.names import Names, unit_names
 from gridgov.people import queries as people
 from gridgov.people.models import Department, Person, Role
 from gridgov.photos.models import Photo
@@ -127,10 +128,10 @@ def todo_count(person: Person, *, most: int = 100) -> int:
     ways = ["unit_code = ANY(:codes)"] * bool(codes) + ["department_id = ANY(:departments)"] * bool(departments)
     if not ways:
         return 0
-    some = f"SELECT 1 FROM issues WHERE ended_at IS NULL AND ({' OR '.join(ways)}) LIMIT :most"
+    some = f"SELECT 1 FROM issues WHERE ended_at IS NULL AND ({' OR '.join(ways)}) LIMIT :most"  # noqa: S608 – constants of this function.
     given = {"codes": codes, "departments": departments, "most": most}
     wanted = {k: v for k, v in given.items() if f":{k}" in some}
-    return session.connection().execute(sa.text(f"SELECT count(*) FROM ({some}) AS waiting"), wanted).scalar_one()
+    return session.connection().execute(sa.text(f"SELECT count(*) FROM ({some}) AS waiting"), wanted).scalar_one()  # noqa: S608
 
 
 def handles(person: Person) -> bool:
@@ -215,45 +216,6 @@ def rows(issues: Sequence[Issue]) -> list[Row]:
             UUID(thumbs[i.id]) if i.id in thumbs else None)
         for i in issues
     ]  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Names:
-    """Names of grids and departments, read once for a whole page."""
-
-    grids: dict[str, str]
-    departments: dict[UUID, Department]
-
-    def place(self, code: str) -> str:
-        """A place from the township down: 湾头桥镇 泻油村 3组. The city goes without saying."""
-        parts = [self.grids[c] for c in grids.ancestor_codes(code) if c in self.grids]
-        return " ".join(parts[1:] or parts)
-
-    def unit(self, code: str | None, department_id: UUID | None) -> str:
-        """Who answers for it: a department, an office, or a chief."""
-        if department_id is not None:
-            found = self.departments.get(department_id)
-            return pick(found.label) if found else ""
-        if code is None or code not in self.grids:
-            return ""
-        return office_name(code, self.grids[code])
-
-
-def office_name(code: str, name: str) -> str:
-    """What the unit of a grid is called: its office, or its chief where there is none. `name` is the grid's short name."""
-    level = flow.rules().level_of(code)
-    return _("%(grid)s %(post)s", grid=name, post=pick(level.answers))
-
-
-def unit_names(issues: Sequence[Any], extra: Sequence[str] = ()) -> Names:
-    """Names for places and units of issues or events (anything with unit_code and department_id), in two statements."""
-    codes = {c for i in issues for c in (getattr(i, "grid_code", None), i.unit_code) if c} | set(extra)
-    wanted = {a for c in codes for a in grids.ancestor_codes(c)}
-    departments = {i.department_id for i in issues if i.department_id}
-    given = (
-        session.scalars(sa.select(Department).where(Department.id.in_(departments))) if departments else ()
-    )
-    return Names(grids.short_names(wanted), {d.id: d for d in given})
 
 
 # One issue ------------------------------------------------------------------------------------------------------------

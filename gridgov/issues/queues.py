@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from gridgov import paging
 from gridgov.db import session, utcnow
 from gridgov.i18n import countdown, language, pick
-from gridgov.issues import flow, queries, words
+from gridgov.issues import flow, names, queries
 from gridgov.issues.filters import ENDED, LENGTHS, OPEN, Filter, Where, check_view, narrow, order, under, unit
 from gridgov.people import queries as people
 from gridgov.people.models import Person
@@ -265,7 +265,7 @@ class _Drawing:
             else self._unit(row.unit_code, row.unit)
         )
         return Line(
-            row.id, row.number, words.title(row), self._name(row.category, row.category_en), row.place, unit, row.state,
+            row.id, row.number, names.title(row), self._name(row.category, row.category_en), row.place, unit, row.state,
             row.grade, queries.colour(row, self.now), row.due_at, self.count(row.due_at) if row.due_at else "", row.thumb,
         )  # fmt: skip
 
@@ -274,5 +274,5 @@ class _Drawing:
 
     def _unit(self, code: str, name: str) -> str:
         if code not in self.units:
-            self.units[code] = queries.office_name(code, name)
+            self.units[code] = names.office_name(code, name)
         return self.units[code]

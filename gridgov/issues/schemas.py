@@ -10,6 +10,7 @@ from gridgov.db import utcnow
 from gridgov.i18n import _, pick
 from gridgov.issues import flow, queries
 from gridgov.issues.models import Issue
+from gridgov.issues.names import unit_names
 from gridgov.workflow import FieldSpec
 
 TEXT_MAX = 1000
@@ -194,7 +195,7 @@ def _field(spec: FieldSpec) -> fields.Field:
 
 def brief(issue: Issue) -> dict[str, Any]:
     """What IssueSchema shows of an issue just reported or moved: all but the moves, which need more reading."""
-    names = queries.unit_names([issue])
+    names = unit_names([issue])
     unit = names.unit(issue.unit_code, issue.department_id)
     return _dict(issue, names.place(issue.grid_code), unit)
 

@@ -13,11 +13,10 @@ from flask import url_for
 from gridgov.i18n import _, dt, pick
 from gridgov.issues import flow, queries
 from gridgov.issues.models import Category, Issue, IssueEvent
+from gridgov.issues.names import title as title  # For templates: say.title(issue).
 from gridgov.people.models import Post
 from gridgov.workflow import FieldSpec, State, Transition
 
-TITLE_MAX = 40
-SENTENCE_ENDS = "。！？；\n"
 GRADE_TONES = {"A": "red", "B": "amber"}
 # The city edits its categories; a major one without a sign of its own gets three dots.
 CATEGORY_ICONS = {
@@ -60,14 +59,6 @@ def states() -> dict[str, State]:
 def explain(issue: Issue, unit: str) -> str:
     """One sentence: who has it now, until when, and what happens then. `unit` names who answers for it."""
     return pick(state(issue).explain).format(unit=unit, due=dt(issue.due_at))
-
-
-def title(issue: Issue) -> str:
-    """The first sentence of what was reported, cut to what fits a line or two."""
-    text = issue.text.strip()
-    ends = [text.find(sign) for sign in SENTENCE_ENDS if sign in text]
-    first = text[: min(ends)] if ends and min(ends) > 0 else text
-    return first if len(first) <= TITLE_MAX else first[: TITLE_MAX - 1] + "…"
 
 
 def category(kind: Category) -> str:

@@ -146,6 +146,7 @@ def test_cancel_brings_the_buttons_back(desk: Page) -> None:
 
 def test_photos_go_with_a_resolution(desk: Page, waiting: list[str], shot: Any, site: Any) -> None:
     desk.keyboard.press("a")
+    expect(desk.locator("#f-note")).to_be_focused()
     desk.keyboard.press("Control+Enter")
     desk.locator('[data-move="resolve"]').click()
     desk.locator("#f-result").fill("已劝导，并设了提示牌")
@@ -179,12 +180,11 @@ def test_filters_search_and_numbers_change_the_list_and_the_address(desk: Page, 
     expect(desk.locator("#rows > li")).to_have_count(4)
     desk.locator("select[name=sort]").select_option("newest")
     expect(desk.locator("#rows > li").first).to_contain_text(waiting[3])
-    desk.locator("#counts .chip", has_text="时限内").click()
-    expect(desk.locator("#counts .chip[aria-current]")).to_contain_text("时限内")
+    desk.locator('#counts a[href*="colour=green"]').click()
     expect(desk).to_have_url(re.compile("colour=green"))
     expect(desk.locator("#kept input[name=colour]")).to_have_value("green")
     desk.reload()
-    expect(desk.locator("#counts .chip[aria-current]")).to_contain_text("时限内")
+    expect(desk.locator("#counts .tone-green[aria-current]").last).to_be_visible()
     expect(desk.locator("select[name=sort]")).to_have_value("newest")
 
 
@@ -200,20 +200,25 @@ def test_the_tree_opens_branch_by_branch_and_narrows_the_list(desk: Page) -> Non
     expect(desk.locator("#rows > li")).to_have_count(4)
 
 
-def test_news_offers_itself_and_never_moves_the_list(desk: Page, waiting: list[str], site: Any) -> None:
+def test_news_offers_itself_and_never_moves_the_list(person: People, waiting: list[str], site: Any) -> None:
+    page = person("township_office", **PC)
+    page.clock.install()
+    page.goto("/desk")
+    in_hand(page, waiting[0])
     with site.inside() as city:
         issue = city.report(text="新来的一件")
         actions.act(issue, "escalate", actor=city.micro_chief, data={"reason": "组里办不了"})
         actions.act(issue, "escalate", actor=city.village_chief, data={"reason": "村里办不了"})
         number = issue.number
-    url = desk.locator("#news").get_attribute("hx-get")
-    desk.evaluate(  # What the page asks every half minute.
-        "(url) => { const news = document.getElementById('news'); const asked = news.cloneNode(false);"
-        " asked.setAttribute('hx-trigger', 'load'); news.replaceWith(asked); window.htmx?.process(asked); }",
-        url,
-    )
-    desk.reload()
-    expect(desk.locator("#rows")).to_contain_text(number)
+    page.clock.fast_forward(31_000)
+    offer = page.locator("#news a")
+    expect(offer).to_contain_text("1")
+    expect(page.locator("#counts .chip").first).to_contain_text("5")
+    expect(page.locator("#rows > li")).to_have_count(4)
+    offer.click()
+    expect(page.locator("#rows")).to_contain_text(number)
+    expect(offer).to_have_count(0)
+    in_hand(page, waiting[0])
 
 
 def test_photos_open_in_the_viewer_and_the_map_is_drawn(desk: Page, waiting: list[str]) -> None:

@@ -98,9 +98,7 @@ def _issues() -> None:
             name="verifier_is_not_handler",
         ),
         sa.CheckConstraint("(ended_at IS NULL) = (due_at IS NOT NULL)", name="open_has_deadline"),
-        sa.CheckConstraint(
-            "rework_count >= 0 AND generation >= 0 AND hop_n >= 1", name="counts_not_negative"
-        ),
+        sa.CheckConstraint("rework_count >= 0 AND generation >= 0 AND hop_n >= 1", name="counts_not_negative"),
     )
     _issue_indexes()
 
