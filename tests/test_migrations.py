@@ -18,6 +18,7 @@ from tests.together import holding, together, until_blocked
 
 # Tables that the database's own functions use and no model has.
 WITHOUT_MODEL = {"virtual_clock", "number_days", "alembic_version"}
+BOUNDED = {"options": "-c lock_timeout=30000"}
 # Everything we can make in a schema, as text that can be compared.
 CATALOGUE = """
 SELECT 'table ' || c.relname || '.' || a.attname || ' ' || format_type(a.atttypid, a.atttypmod)
@@ -51,7 +52,8 @@ def empty(servers: tuple[str, str]) -> Iterator[sa.Engine]:
     """An empty database of its own."""
     name = f"migrate_{uuid4().hex}"
     run_sql(servers[0], f"CREATE DATABASE {name}")
-    engine = sa.create_engine(db.sqlalchemy_url(named(servers[0], name)))
+    # With a bound on waiting, so that starts that lock each other out fail here instead of hanging.
+    engine = sa.create_engine(db.sqlalchemy_url(named(servers[0], name)), connect_args=BOUNDED)
     yield engine
     engine.dispose()
     run_sql(servers[0], f"DROP DATABASE {name} WITH (FORCE)")
@@ -156,7 +158,7 @@ def test_every_check_is_there_under_the_name_the_model_gives_it(empty):
 
 def test_two_starts_at_once_migrate_once(empty):
     url = empty.url
-    engines = [sa.create_engine(url) for _ in range(3)]
+    engines = [sa.create_engine(url, connect_args=BOUNDED) for _ in range(3)]
     assert together(*(lambda e=e: migrate.upgrade(e) for e in engines)) == [None] * 3
     with empty.connect() as connection:
         assert connection.scalars(sa.text("SELECT version_num FROM alembic_version")).all() == [REVISIONS[-1]]

@@ -32,7 +32,7 @@ def running() -> Iterator[threading.Thread]:
         yield loop
     finally:
         stop.set()
-        loop.join(5)
+        loop.join(20)
     assert not loop.is_alive()
 
 
@@ -59,7 +59,7 @@ def test_the_loop_stops_soon_after_it_is_told(live):
         time.sleep(0.2)
         assert loop.is_alive()
         told = time.monotonic()
-    assert time.monotonic() - told < 2
+    assert time.monotonic() - told < 5
 
 
 def test_the_loop_escalates_and_delivers_by_itself(live):
@@ -82,7 +82,7 @@ def test_without_redis_deadlines_are_kept_all_the_same(live, monkeypatch):
     monkeypatch.setattr(outbox, "relay", counted)
     jobs.connect("redis://127.0.0.1:1/0")
     with running():
-        wait_until(lambda: count(ESCALATED) == 3, 5)
+        wait_until(lambda: count(ESCALATED) == 3)
         time.sleep(1.5)
     assert 1 <= len(asked) <= 4  # Its own backoff: asked at 0, 1 and 3 seconds, not twice a second.
     assert count(sa.select(outbox.Outgoing.id).where(outbox.Outgoing.done_at.is_(None))) == 6

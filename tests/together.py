@@ -12,7 +12,7 @@ from rq import SimpleWorker
 
 from gridgov import db, jobs
 
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 
 
 def together(*functions: Callable[[], Any]) -> list[Any]:

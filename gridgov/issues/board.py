@@ -148,13 +148,9 @@ def _grid_name(code: str | None) -> str:
 
 def tree_context(place: Place) -> dict[str, Any]:
     """The tree opened down to the grid that is chosen, what this desk is called, and where the tree's names lead."""
-    top = roots(place.person)
-    names = grids.short_names(top)
-    return {
-        "roots": [_node(place, code, names.get(code, code), None, leaf=False, top=True) for code in top],
-        "office": office(place.person, names),
-        **tree_addresses(place),
-    }
+    nodes = [_node(place, code, "", None, leaf=False, top=True) for code in roots(place.person)]
+    names = {node["code"]: node["name"] for node in nodes}
+    return {"roots": nodes, "office": office(place.person, names), **tree_addresses(place)}
 
 
 def tree_addresses(place: Place) -> dict[str, str]:
@@ -173,7 +169,7 @@ def _node(
     chosen = place.filter.grid or ""
     children = None
     if not leaf and (top or (chosen.startswith(code) and chosen != code)):
-        below = queues.branches(place.person, place.filter, code)
+        name, below = queues.branches(place.person, place.filter, code)
         children = [_node(place, each.code, each.name, each.n, leaf=each.leaf) for each in below]
     return {"code": code, "name": name, "n": n, "leaf": leaf, "top": top, "children": children}
 

@@ -118,7 +118,8 @@ def branch(code: str, **given: Any) -> ResponseReturnValue:
     if not any(code.startswith(root) for root in board.roots(current_user)):
         raise NotFound(_("There is no grid with this code."))
     place = Place(current_user, given)
-    nodes = [each._asdict() for each in queues.branches(current_user, place.filter, code)]
+    _name, below = queues.branches(current_user, place.filter, code)
+    nodes = [each._asdict() for each in below]
     if not nodes:
         grids.get(code)  # Raises NotFound for one that is not there; a micro grid has nothing under it.
     return render_template("issues/desk_branch.html", place=place, nodes=nodes, **board.tree_addresses(place))
@@ -164,7 +165,9 @@ def _refused(place: Place, issue: Issue, made: moving.Attempt) -> Response:
     if _target() is None:
         return make_response(_page(place, detail), made.status)
     answer = make_response(render_template("issues/desk_detail.html", place=place, **detail), made.status)
-    answer.headers["HX-Replace-Url"] = place.at(issue=issue.id)  # Else the browser keeps where the form was sent to.
+    answer.headers["HX-Replace-Url"] = place.at(
+        issue=issue.id
+    )  # Else the browser keeps where the form was sent to.
     return answer
 
 

@@ -106,7 +106,7 @@ BRANCHES = """
     FROM grids LEFT JOIN (
         SELECT left(grid_code, :length) AS code, count(*) AS n FROM issues WHERE {where} GROUP BY 1
     ) AS counted ON counted.code = grids.code
-    WHERE grids.parent_code = :parent AND closed_at IS NULL
+    WHERE grids.code = :parent OR (grids.parent_code = :parent AND closed_at IS NULL)
     ORDER BY grids.code
 """
 ORDER = {"due": "due_at, id", "newest": "id DESC"}
@@ -159,13 +159,18 @@ def counts(person: Person, filter: Filter) -> Counts:
     return found
 
 
-def branches(person: Person, filter: Filter, code: str) -> list[Branch]:
-    """The open grids directly under `code`, with the open issues of the view there."""
+def branches(person: Person, filter: Filter, code: str) -> tuple[str, list[Branch]]:
+    """What a grid is called, and the open grids directly under it with the open issues of the view there."""
     where = _within(person, filter)
     narrow(where, Filter(grid=code, state=OPEN))
     length = next((n for n in LENGTHS if n > len(code)), MICRO)
-    rows = _ask(BRANCHES.format(where=where.sql), where, length=length, parent=code)
-    return [Branch(child, name, n, leaf=length == MICRO) for child, name, n in rows]
+    name, below = code, []
+    for row in _ask(BRANCHES.format(where=where.sql), where, length=length, parent=code):
+        if row.code == code:
+            name = row.short_name
+        else:
+            below.append(Branch(row.code, row.short_name, row.n, leaf=length == MICRO))
+    return name, below
 
 
 def majors() -> list[tuple[str, str]]:

@@ -232,6 +232,8 @@ def test_photos_open_in_the_viewer_and_the_map_is_drawn(desk: Page, waiting: lis
     expect(desk.locator("#moves form")).to_have_count(0)
     desk.keyboard.press("Escape")
     expect(desk.locator("#viewer[open]")).to_have_count(0)
+    in_hand(desk, waiting[1])
+    expect(desk).to_have_url(re.compile("/desk"))
 
 
 def test_the_desk_has_no_barriers_that_axe_finds(desk: Page, axe: Any, person: People) -> None:
