@@ -10,7 +10,7 @@ import sys
 import time
 import traceback
 
-GROUPS = ("setup", "http")
+GROUPS = ("setup", "http", "timers", "worktime")
 
 
 def main(wanted: list[str]) -> int:

@@ -15,6 +15,7 @@ TABLES = [
     "gridgov.grids.models",
     "gridgov.people.models",
     "gridgov.photos.models",
+    "gridgov.worktime.models",
     "gridgov.issues.models",
     "gridgov.notices.models",
 ]
@@ -28,20 +29,25 @@ PARTS = [
     "gridgov.people",
     "gridgov.grids",
     "gridgov.photos",
+    "gridgov.worktime",
     "gridgov.issues",
     "gridgov.notices",
     "gridgov.shell",
     "gridgov.openapi",
 ]
 BLUEPRINTS = ["display:bp", "health:bp", "people.pages:bp", "photos.pages:bp", "issues.pages:bp", "issues.desk:bp",
-              "notices.pages:bp", "openapi:pages"]  # fmt: skip
-API = ["people.api:bp", "grids.api:bp", "photos.api:bp", "issues.api:bp", "notices.api:bp", "openapi:bp"]
+              "notices.pages:bp", "notices.forms:bp", "notices.desk:bp", "worktime.pages:bp", "deadletters.pages:bp",
+              "openapi:pages"]  # fmt: skip
+API = ["people.api:bp", "grids.api:bp", "photos.api:bp", "issues.api:bp", "notices.api:bp", "notices.api:me",
+       "notices.api:admin", "worktime.api:bp", "deadletters.api:bp", "openapi:bp"]  # fmt: skip
 # `python -m gridgov <name>`: loaded only when called.
 COMMANDS = {
     "city": "gridgov.grids.cli:city",
     "demo": "gridgov.demo.cli:demo",
     "people": "gridgov.people.cli:people",
+    "calendar": "gridgov.worktime.cli:calendar",
     "photos": "gridgov.photos.cli:photos",
+    "timers": "gridgov.deadletters.cli:timers",
     "audit": "gridgov.issues.cli:audit",
     "workflow": "gridgov.issues.cli:workflow",
     "openapi": "gridgov.openapi:command",

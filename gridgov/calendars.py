@@ -22,6 +22,7 @@ from gridgov.yamlfile import YamlFile
 
 __all__ = ["Calendar", "Clock", "Deadline", "Limit", "default", "load"]
 
+Hours = tuple[tuple[time, time], ...]
 FILE = Path(__file__).resolve().parent.parent / "workflows" / "calendars.yaml"
 YEARS = range(1970, 2200)  # What a calendar reckons; a working deadline beyond it is a mistake, not a wait.
 OUTSIDE = f"working time is reckoned from {YEARS[0]} to {YEARS[-1]}; this lies outside"
@@ -102,13 +103,18 @@ class Calendar:
     """Office hours, a time zone and the kinds of days. Unchanging to its users; threads may share one."""
 
     def __init__(
-        self, hours: Iterable[tuple[time, time]], tz: tzinfo, day_kind: Callable[[date], bool | None]
+        self,
+        hours: Iterable[tuple[time, time]],
+        tz: tzinfo,
+        day_kind: Callable[[date], bool | None],
+        hours_on: Callable[[date], Hours | None] = lambda _day: None,
     ) -> None:
         """`day_kind`: True works, False rests, None: nobody has said, so the weekend decides, provisionally.
 
+        `hours_on`: the hours of a day that are not `hours`, for offices that change theirs; checked by who gives them.
         Raises ValueError when there are no hours, or they overlap or are out of order.
         """
-        self.hours, self.tz, self._day_kind = tuple(hours), tz, day_kind
+        self.hours, self.tz, self.day_kind, self._hours_on = tuple(hours), tz, day_kind, hours_on
         edges = [edge for pair in self.hours for edge in pair]
         if not edges or edges != sorted(edges) or any(start == end for start, end in self.hours):
             raise ValueError(
@@ -163,7 +169,7 @@ class Calendar:
         return self._works(day), self._year(day.year).provisional
 
     def _works(self, day: date) -> bool:
-        kind = self._day_kind(day)
+        kind = self.day_kind(day)
         return day.weekday() < 5 if kind is None else kind
 
     def _covering(self, first: int, last: int) -> _Timeline:
@@ -193,13 +199,13 @@ class Calendar:
             days = []
             for day in filter(self._works, dates):
                 slots = []
-                for opens, closes in self.hours:
+                for opens, closes in self._hours_on(day) or self.hours:
                     start, end = max(self._utc(day, opens), end), max(self._utc(day, closes), end)
                     if end > start:
                         slots.append((start, end - start))
                 if slots:
                     days.append(slots)
-            self._years[year] = _Year(begins, days, any(self._day_kind(day) is None for day in dates))
+            self._years[year] = _Year(begins, days, any(self.day_kind(day) is None for day in dates))
         return self._years[year]
 
     def _utc(self, day: date, at: time) -> int:

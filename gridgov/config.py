@@ -54,6 +54,15 @@ class Config:
     tile_attribution: str = ""
     map_review_number: str = ""
     log_level: str = "INFO"
+    public_url: str = ""
+    mail_url: str = ""
+    sms_url: str = ""
+    sms_method: str = "POST"
+    sms_body: str = '{"phone": "{phone}", "text": "{text}"}'
+    sms_headers: str = ""
+    sms_ok: str = ""
+    outbound_private: str = ""
+    sealing_key: str = ""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None, **given: Any) -> "Config":

@@ -70,6 +70,7 @@ def connect(url: str, *, pool_size: int = 8, statement_timeout_ms: int = 15_000)
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_pre_ping=False,
+        hide_parameters=True,  # Errors are logged and kept; what they were about is personal.
         connect_args={
             "options": f"-c timezone=UTC -c statement_timeout={statement_timeout_ms} "
             "-c idle_in_transaction_session_timeout=60000 -c jit=off",
@@ -112,6 +113,16 @@ def transaction() -> Iterator[scoped_session[Session]]:
 def after_commit(function: Callable[[], Any]) -> None:
     """Run `function` when the present transaction has committed; never if it rolls back."""
     session.info.setdefault("after_commit", []).append(function)
+
+
+def count_waiting() -> int:
+    """How many functions wait for the commit: a mark for `drop_waiting`."""
+    return len(session.info.get("after_commit", ()))
+
+
+def drop_waiting(mark: int) -> None:
+    """Forget what has come to wait for the commit since the mark, because that part was rolled back to a savepoint."""
+    del session.info.get("after_commit", [])[mark:]
 
 
 def utcnow() -> datetime:

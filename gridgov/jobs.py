@@ -24,13 +24,15 @@ _url: str | None = None
 class Job:
     """A function that can be called now, or queued for after the commit by `.later(...)`."""
 
-    def __init__(self, function: Callable[..., Any], queue: str, timeout_s: int) -> None:
+    def __init__(self, function: Callable[..., Any], queue: str, timeout_s: int, in_steps: bool = False) -> None:
         functools.update_wrapper(self, function)
-        self.function, self.queue, self.timeout_s = function, queue, timeout_s
+        self.function, self.queue, self.timeout_s, self.in_steps = function, queue, timeout_s, in_steps
         self.name = f"{function.__module__}.{function.__qualname__}"
 
     def __call__(self, *args: str) -> Any:
-        """Run now, inside a transaction of its own."""
+        """Run now, inside a transaction of its own; one `in_steps` opens its own, one for each step."""
+        if self.in_steps:
+            return self.function(*args)
         with db.transaction():
             return self.function(*args)
 
@@ -56,13 +58,18 @@ class Job:
         )
 
 
-def job(queue: str = "default", *, timeout_s: int = 60) -> Callable[[Callable[..., Any]], Job]:
-    """Make a function a job on `queue`; it is stopped after `timeout_s` seconds."""
+def job(
+    queue: str = "default", *, timeout_s: int = 60, in_steps: bool = False
+) -> Callable[[Callable[..., Any]], Job]:
+    """Make a function a job on `queue`; it is stopped after `timeout_s` seconds.
+
+    `in_steps`: it waits for the world outside, which must not happen inside a transaction, so it opens its own around.
+    """
     if queue not in QUEUES:
         raise ValueError(f"unknown queue {queue!r}")
 
     def wrap(function: Callable[..., Any]) -> Job:
-        made = Job(function, queue, timeout_s)
+        made = Job(function, queue, timeout_s, in_steps)
         _functions[made.name] = made
         return made
 

@@ -13,13 +13,15 @@ from uuid import UUID
 import redis
 import sqlalchemy as sa
 
-from gridgov import db, jobs
+from gridgov import batches, db, jobs
 from gridgov.db import JSONB, TZ, Field, Model, session, utcnow, uuid7
+from gridgov.failures import describe
 
 log = logging.getLogger("gridgov.outbox")
 LEASE = timedelta(seconds=60)
 MAX_ATTEMPTS = 8
-QUEUE_LIMIT = 500
+QUEUE_LIMIT = 50  # Jobs. What is handed over must be done well within its lease, or it is handed over again for nothing.
+JOB_ROWS = 20  # A worker that is killed loses what it did in this job; many rows at once would never get done.
 _consumers: dict[str, Callable[[UUID, dict[str, Any]], None]] = {}
 
 
@@ -29,6 +31,7 @@ class Outgoing(Model, table=True):
     __tablename__ = "outbox"
     __table_args__ = (
         sa.Index("ix_outbox_open", "run_at", postgresql_where=sa.text("done_at IS NULL AND dead_at IS NULL")),
+        sa.Index("ix_outbox_dead", "id", postgresql_where=sa.text("dead_at IS NOT NULL")),
         sa.CheckConstraint("attempts >= 0", name="attempts_not_negative"),
     )
     id: UUID = Field(default_factory=uuid7, primary_key=True)
@@ -64,16 +67,16 @@ def consumer(
 def put(topic: str, payload: dict[str, Any]) -> None:
     """Write one row with the change it tells of. Raises KeyError for a topic that nobody consumes."""
     _consumers[topic]
-    session.connection().execute(PUT, {"id": uuid7(), "topic": topic, "payload": payload})
+    batches.write(PUT, {"id": uuid7(), "topic": topic, "payload": payload})
 
 
 def relay(batch: int = 100) -> int:
-    """Lease due rows and hand them to RQ, one job for the batch. Returns how many were handed over.
+    """Lease due rows and hand them to RQ, JOB_ROWS in a job. Returns how many were handed over.
 
     Raises redis.RedisError when Redis is away: the rows stay due. The queue is kept short, else leases would run
     out by mere waiting. Transport times use the real clock, since they are no business time.
     """
-    room = min(batch, QUEUE_LIMIT - jobs.queue("notices").count)
+    room = min(batch, (QUEUE_LIMIT - jobs.queue("notices").count) * JOB_ROWS)
     if room <= 0:
         return 0
     with db.transaction():
@@ -92,7 +95,8 @@ def relay(batch: int = 100) -> int:
         )
     # After the commit: a worker that is quick would find the rows still locked, pass them by, and they would wait for the lease.
     try:
-        deliver_batch.enqueue([str(i) for i in ids])
+        for start in range(0, len(ids), JOB_ROWS):
+            deliver_batch.enqueue([str(i) for i in ids[start : start + JOB_ROWS]])
     except redis.RedisError:
         with db.transaction():
             session.execute(sa.update(Outgoing).where(Outgoing.id.in_(ids)).values(run_at=sa.func.now()))
@@ -126,7 +130,7 @@ def deliver(outbox_id: UUID) -> bool:
     except Exception as error:
         log.exception("outbox row failed", extra={"outbox_id": str(outbox_id), "topic": row.topic})
         row.attempts += 1
-        row.error = f"{type(error).__name__}: {error}"[:500]
+        row.error = describe(error)
         row.run_at = session.execute(REAL_NOW).scalar_one() + timedelta(seconds=2**row.attempts)
         if row.attempts >= MAX_ATTEMPTS:
             row.dead_at = utcnow()

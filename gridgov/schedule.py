@@ -16,6 +16,8 @@ from gridgov import db, outbox, timers
 log = logging.getLogger("gridgov.schedule")
 IDLE_S = 0.5
 BACKOFF_MAX_S = 15.0
+STEPS: list[Callable[[], object]] = []
+"""What packages want done all the time, each with a backoff of its own; says whether there is more."""
 DAILY: list[Callable[[], object]] = []
 DAY_S = 86_400.0
 
@@ -45,7 +47,8 @@ class _Task:
 
 def run_forever(stop: threading.Event) -> None:
     """Sweep and relay until `stop` is set. Needs PostgreSQL; Redis may come and go."""
-    tasks = [_Task(timers.sweep, IDLE_S), _Task(outbox.relay, IDLE_S), *(_Task(f, DAY_S) for f in DAILY)]
+    tasks = [_Task(timers.sweep, IDLE_S), _Task(outbox.relay, IDLE_S), *(_Task(f, IDLE_S) for f in STEPS)]
+    tasks += [_Task(f, DAY_S) for f in DAILY]
     while not stop.is_set():
         for task in tasks:
             task.step(time.monotonic())

@@ -63,6 +63,11 @@ def _items(person: Person) -> list[NavItem]:
     if Role.AUDITOR in people.roles(person):
         to = "people.all_sign_ins"
         items.insert(-1, NavItem(to, _("Log of sign-ins"), "history", here == to, on="desk"))
+    if Role.ADMINISTRATOR in people.roles(person):
+        for to, label, icon in (
+            ("worktime.calendar", _("Calendar"), "clock"), ("deliveries.troubled", _("Messages outside"), "send"),
+        ):  # fmt: skip
+            items.insert(-1, NavItem(to, label, icon, here == to, on="desk"))
     return items
 
 

@@ -1,156 +1,175 @@
-"""Deadlines as rows: written, stopped and cancelled in the transition's own transaction, fired by a sweep.
+"""Timers: the deadlines of gridgov/deadlines.py, and what becomes of them when their moment comes.
 
-A timer acts only if its generation is still its subject's, so a late or repeated firing does nothing. The sweep needs
-PostgreSQL alone. It locks the subject first and the timer second, as the actions do, and never waits for either.
+Any number of sweeps may run; they need PostgreSQL alone.
+A sweep locks what is due with its subjects in one statement, the subject first as the actions do, and waits for nobody: what
+somebody else has is left for the next round. It fires a batch in one transaction. A batch that fails is undone and halved
+until the row that fails stands alone; that one is put off, ever longer, and is dead after MAX_ATTEMPTS.
 """
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 
-from gridgov import db
-from gridgov.db import TZ, Field, Model, session
-from gridgov.limits import Limit
+from gridgov import batches, db
+from gridgov.db import TZ, session
+from gridgov.deadlines import (
+    MAX_ATTEMPTS,
+    OPEN,
+    Due,
+    Subject,
+    Timer,
+    cancel,
+    extend,
+    pause,
+    reckon,
+    register,
+    resume,
+    start,
+    subjects,
+)  # fmt: skip
+from gridgov.failures import describe
 
+__all__ = ["MAX_ATTEMPTS", "Due", "Subject", "Timer", "cancel", "claiming", "extend", "fire", "pause", "reckon", "register", "resume",
+           "start", "subjects", "sweep"]  # fmt: skip
 log = logging.getLogger("gridgov.timers")
-MAX_ATTEMPTS = 8
-OPEN = sa.text("state = 'open'")
-
-
-class Timer(Model, table=True):
-    """One deadline of one subject. `due_at` is the fact; `run_at` is the next look, the only one a retry moves."""
-
-    __tablename__ = "timers"
-    __table_args__ = (
-        sa.Index("ix_timers_due", "run_at", postgresql_where=OPEN),
-        sa.Index("uq_timers_open", "subject_id", "kind", unique=True, postgresql_where=OPEN),
-        sa.CheckConstraint("state IN ('open', 'fired', 'void', 'dead')", name="state_known"),
-        sa.CheckConstraint("budget_s >= 0 AND attempts >= 0", name="not_negative"),
-    )
-    id: int = Field(default=None, primary_key=True, sa_type=sa.BigInteger)
-    subject_kind: str = Field(max_length=20)
-    subject_id: UUID
-    kind: str = Field(max_length=20)
-    generation: int
-    started_at: datetime = Field(sa_type=TZ)
-    budget_s: int
-    clock: str = Field(max_length=12)
-    due_at: datetime = Field(sa_type=TZ)
-    run_at: datetime = Field(sa_type=TZ)
-    provisional: bool = False
-    state: str = Field(default="open", max_length=5)
-    attempts: int = 0
-    error: str | None = None
-    ended_at: datetime | None = Field(default=None, sa_type=TZ)
-
-
-# Statements of every move, built once; they go past the unit of work, which knows nothing of timers.
-START = sa.insert(Timer).inline()
-CANCEL = (
-    sa.update(Timer)
-    .where(Timer.subject_id == sa.bindparam("subject"), Timer.state == "open")
-    .values(state="void", ended_at=sa.bindparam("at", type_=TZ))
+BATCH = 100
+Pair = tuple[Any, Due]
+IDS = sa.bindparam("ids", type_=sa.ARRAY(sa.BigInteger))
+AT = sa.bindparam("at", type_=TZ)
+THESE = Timer.id == sa.any_(IDS)
+END = {
+    state: sa.update(Timer).where(THESE).values(state=sa.literal_column(f"'{state}'"), ended_at=AT)
+    for state in ("fired", "void")
+}
+WARNED = sa.update(Timer).where(THESE).values(warned_at=AT, run_at=Timer.due_at)
+PUT_OFF = sa.text(
+    """
+    UPDATE timers SET attempts = attempts + 1, error = :error,
+        run_at = app_now() + make_interval(secs => 2 ^ (attempts + 1)),
+        state = CASE WHEN attempts + 1 >= :most THEN 'dead' ELSE state END,
+        ended_at = CASE WHEN attempts + 1 >= :most THEN app_now() END
+    WHERE id = :id AND state = 'open'
+    """
 )
 
 
-@dataclass(frozen=True)
-class Subject:
-    """What the sweep must know of a kind of subject.
+def sweep(batch: int = BATCH) -> int:
+    """Fire what is due, one batch of each kind of subject. Returns how many fired, warned or were found void.
 
-    lock(id) locks the row without waiting and returns its generation, or None if it is locked or gone;
-    fire(id, timer) does what the workflow prescribes.
+    A timer that fails is put off with its error and never keeps another from firing. Raises DBAPIError when the
+    database is lost: then nothing of the batch has happened, or all of it, and the next sweep sees which.
     """
-
-    lock: Callable[[UUID], int | None]
-    fire: Callable[[UUID, Timer], None]
-
-
-_subjects: dict[str, Subject] = {}
-
-
-def register(kind: str, subject: Subject) -> None:
-    """Make a kind of subject known to the sweep."""
-    _subjects[kind] = subject
-
-
-def start(
-    subject_kind: str, subject_id: UUID, kind: str, *, generation: int, at: datetime, due_at: datetime, limit: Limit,
-    provisional: bool = False,
-) -> None:  # fmt: skip
-    """Write one open timer. There is at most one open of a kind for a subject; cancel first."""
-    session.connection().execute(
-        START,
-        {
-            "subject_kind": subject_kind, "subject_id": subject_id, "kind": kind, "generation": generation,
-            "started_at": at, "budget_s": limit.amount_s, "clock": str(limit.clock), "due_at": due_at, "run_at": due_at,
-            "provisional": provisional, "state": "open", "attempts": 0,
-        },
-    )  # fmt: skip
-
-
-def cancel(subject_id: UUID, *, at: datetime) -> None:
-    """Void every open timer of a subject, whose row the caller holds locked."""
-    session.connection().execute(CANCEL, {"subject": subject_id, "at": at})
-
-
-def sweep(batch: int = 100) -> int:
-    """Fire what is due, each timer in a transaction of its own. Returns how many fired or were found void.
-
-    A timer that fails is retried with backoff and is dead after MAX_ATTEMPTS; it never blocks another.
-    """
-    with db.transaction():
-        due = session.execute(
-            sa.select(Timer.id, Timer.subject_kind, Timer.subject_id)
-            .where(Timer.state == "open", Timer.run_at <= sa.func.app_now())
-            .order_by(Timer.run_at)
-            .limit(batch)
-        ).all()
     done = 0
-    for timer_id, kind, subject_id in due:
-        try:
-            with db.transaction():
-                done += fire(timer_id, kind, subject_id)
-        except Exception as error:
-            log.exception("timer failed", extra={"timer_id": timer_id})
-            with db.transaction():
-                _put_off(timer_id, error)
+    for kind in subjects():
+        with db.transaction():
+            pairs = _claim(kind, batch)
+            # What has failed before stands alone from the start, so that it does not undo the others again.
+            done += _fire_batch(kind, [pair for pair in pairs if not pair[1].attempts])
+            for pair in pairs:
+                if pair[1].attempts:
+                    done += _fire_batch(kind, _read(kind, [pair[1].id]))
     return done
 
 
-def fire(timer_id: int, kind: str, subject_id: UUID) -> int:
-    """Fire one timer if it is due, open and its subject not locked. Returns 1 if it fired or was void, else 0."""
-    subject = _subjects[kind]
-    generation = subject.lock(subject_id)
-    if generation is None:
-        return 0
-    timer = session.scalar(
-        sa.select(Timer)
-        .where(Timer.id == timer_id, Timer.state == "open", Timer.run_at <= sa.func.app_now())
-        .with_for_update(skip_locked=True)
-        .execution_options(populate_existing=True)
-    )
-    if timer is None:
-        return 0
-    timer.state, timer.ended_at = "fired", db.utcnow()
-    if timer.generation != generation:
-        timer.state = "void"
-    session.flush()
-    if timer.state == "fired":
-        subject.fire(subject_id, timer)
-    return 1
+def fire(timer_id: int, kind: str, _subject_id: UUID | None = None) -> int:
+    """Fire one timer in the present transaction, if it is due and neither it nor its subject is locked by others.
+
+    Returns 1 if it fired, warned or was void, else 0. Its failure is the caller's.
+    """
+    pairs = _pairs(_locking(_query(kind).where(Timer.id == timer_id), kind))
+    if pairs:
+        _fire(kind, pairs)
+    return len(pairs)
 
 
-def _put_off(timer_id: int, error: Exception) -> None:
-    timer = session.get(Timer, timer_id, with_for_update=True, populate_existing=True)
-    if timer is None or timer.state != "open":
-        return
-    timer.attempts += 1
-    timer.error = f"{type(error).__name__}: {error}"[:500]
-    timer.run_at = db.utcnow() + timedelta(seconds=2**timer.attempts)
-    if timer.attempts >= MAX_ATTEMPTS:
-        timer.state, timer.ended_at = "dead", db.utcnow()
-    session.flush()
+def _claim(kind: str, most: int) -> list[Pair]:
+    """Lock what is due and free, the oldest first; no subject twice, for its second deadline is to see what the first did."""
+    first: dict[UUID, Pair] = {}
+    for pair in _pairs(claiming(kind, most)):
+        first.setdefault(pair[1].subject_id, pair)
+    return list(first.values())
+
+
+def claiming(kind: str, most: int) -> Any:
+    """The statement that finds and locks what is due."""
+    query = _query(kind).order_by(Timer.run_at).limit(sa.literal_column(str(int(most))))
+    return _locking(query, kind)
+
+
+def _query(kind: str) -> Any:
+    due = (Timer.state == OPEN, Timer.run_at <= sa.func.app_now(), Timer.subject_kind == sa.literal_column(f"'{kind}'"))
+    return _columns(kind).where(*due)
+
+
+def _columns(kind: str) -> Any:
+    model = subjects()[kind].model
+    columns = (Timer.id, Timer.subject_id, Timer.kind, Timer.generation, Timer.due_at, Timer.attempts)
+    query = sa.select(model, *columns).join(model, model.id == Timer.subject_id)
+    return query.execution_options(populate_existing=True)
+
+
+def _locking(query: Any, kind: str) -> Any:
+    """PostgreSQL locks in the order of this list: the subject, then its timer. What is taken is passed over."""
+    return query.with_for_update(of=[subjects()[kind].model, Timer], skip_locked=True)
+
+
+def _pairs(query: Any) -> list[Pair]:
+    return [(subject, Due(*due)) for subject, *due in session.execute(query)]
+
+
+def _read(kind: str, ids: Sequence[int]) -> list[Pair]:
+    """The pairs of timers that this transaction has locked, as they stand in the database."""
+    return _pairs(_columns(kind).where(Timer.id.in_(ids)).order_by(Timer.run_at))
+
+
+def _fire_batch(kind: str, pairs: list[Pair]) -> int:
+    """Fire these in one savepoint; if that fails halve them, and put off the one that fails alone."""
+    if not pairs:
+        return 0
+    ids, waiting = [due.id for _subject, due in pairs], db.count_waiting()
+    try:
+        with session.begin_nested():
+            _fire(kind, pairs)
+        return len(pairs)
+    except Exception as error:
+        if isinstance(error, DBAPIError) and error.connection_invalidated:
+            raise
+        db.drop_waiting(waiting)
+        session.expunge_all()  # Nothing of what was made in memory is true any more.
+        if len(ids) == 1:
+            log.exception("timer failed", extra={"timer_id": ids[0]})
+            put_off = {"id": ids[0], "error": describe(error), "most": MAX_ATTEMPTS}
+            session.connection().execute(PUT_OFF, put_off)
+            return 0
+    half = len(ids) // 2
+    return sum(_fire_batch(kind, _read(kind, part)) for part in (ids[:half], ids[half:]))
+
+
+def _fire(kind: str, pairs: list[Pair]) -> None:
+    subject_kind, now = subjects()[kind], db.utcnow()
+    stale = [due.id for subject, due in pairs if _stale(subject, due)]
+    passed = [pair for pair in pairs if pair[1].due_at <= now and pair[1].id not in stale]
+    early = [pair for pair in pairs if pair[1].due_at > now and pair[1].id not in stale]
+    # Before anything starts a new timer: there is one live of a kind at most.
+    for statement, ids in (
+        (END["void"], stale), (END["fired"], [due.id for _s, due in passed]), (WARNED, [due.id for _s, due in early])
+    ):  # fmt: skip
+        if ids:
+            session.connection().execute(statement, {"ids": ids, "at": now})
+    with batches.batch():
+        if passed and subject_kind.prepare is not None:
+            subject_kind.prepare([subject for subject, _due in passed])
+        for subject, due in passed:
+            subject_kind.fire(subject, due)
+        if subject_kind.warn is not None:
+            for subject, due in early:
+                subject_kind.warn(subject, due)
+
+
+def _stale(subject: Any, due: Due) -> bool:
+    """Whether the subject has moved on since the timer was set: then it is void."""
+    return subject.generation != due.generation

@@ -20,6 +20,7 @@ SAME = "same"
 FIELD_KINDS = {"text", "photos", "department", "yesno", "scale"}
 STATE_TONES = {"blue", "teal", "violet", "amber", "red", "green", "grey"}
 BUTTONS = {"primary", "soft", "danger", "plain"}
+URGENCIES = ("low", "normal", "high")
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class FieldSpec:
 
 @dataclass(frozen=True)
 class State:
-    """A place in the life of a subject. `due` names the limit that runs while it is there."""
+    """A place in the life of a subject. `due` names the limit that runs there, `warns` who hears when it runs short."""
 
     name: str
     label: Words
@@ -49,6 +50,7 @@ class State:
     overdue: tuple[str, ...] = ()
     again: Limit | None = None
     always: tuple[str, ...] = ()
+    warns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class Transition:
     may: tuple[str, ...] = ()
     emits: str | None = None
     tells: tuple[str, ...] = ()
+    urgency: str = "normal"
     button: str = "plain"
     icon: str = "arrow-right"
     explain: Words | None = None
@@ -198,7 +201,7 @@ class Workflow:
     def _state(self, name: str) -> State:
         at = ("states", name)
         raw = self.file.need(
-            at, {"label", "explain", "kind", "tone", "icon"}, {"due", "overdue", "again", "always"}
+            at, {"label", "explain", "kind", "tone", "icon"}, {"due", "overdue", "again", "always", "warns"}
         )
         self.file.texts(at, "kind", "tone", "icon", "due")
         if raw["kind"] not in ("open", "done"):
@@ -211,15 +214,17 @@ class Workflow:
         return State(
             name, self.file.words((*at, "label")), self.file.words((*at, "explain")), raw["kind"] == "open",
             raw["tone"], raw["icon"], raw.get("due"), self._list((*at, "overdue")), again, self._list((*at, "always")),
+            self._list((*at, "warns")),
         )  # fmt: skip
 
     def _transition(self, name: str) -> Transition:
         at = ("transitions", name)
         lists = {"guard", "do", "needs", "may", "tells"}
-        raw = self.file.need(
-            at, {"label", "from", "to", "by"}, lists | {"emits", "button", "icon", "explain"}
-        )
-        self.file.texts(at, "to", "button", "icon", "emits")
+        more = {"emits", "urgency", "button", "icon", "explain"}
+        raw = self.file.need(at, {"label", "from", "to", "by"}, lists | more)
+        self.file.texts(at, "to", "button", "icon", "emits", "urgency")
+        if raw.get("urgency", "normal") not in URGENCIES:
+            raise self.file.fail((*at, "urgency"), f"must be one of {', '.join(URGENCIES)}")
         if raw.get("button", "plain") not in BUTTONS:
             raise self.file.fail((*at, "button"), f"must be one of {', '.join(sorted(BUTTONS))}")
         return Transition(
@@ -227,7 +232,7 @@ class Workflow:
             frozenset(self._list((*at, "by"))),
             guard=self._list((*at, "guard")), do=self._list((*at, "do")), needs=self._list((*at, "needs")),
             may=self._list((*at, "may")), tells=self._list((*at, "tells")), emits=raw.get("emits"),
-            button=raw.get("button", "plain"), icon=raw.get("icon", "arrow-right"),
+            urgency=raw.get("urgency", "normal"), button=raw.get("button", "plain"), icon=raw.get("icon", "arrow-right"),
             explain=self.file.words((*at, "explain")) if "explain" in raw else None,
         )  # fmt: skip
 

@@ -45,6 +45,10 @@ def prove(
         for source in t.sources:
             if not flow.states[source].open:
                 raise file.fail((*at, "from"), f"{t.name} leaves {source!r}, which is an end")
+    for state in flow.states.values():
+        for i, name in enumerate(state.warns):
+            if name not in audiences:
+                raise file.fail(("states", state.name, "warns", i), f"unknown audience {name!r} in {state.name}.warns")
     _prove_time(flow, limits)
     _prove_paths(flow)
 
@@ -55,7 +59,7 @@ def _prove_time(flow: Workflow, limits: set[str]) -> None:
     for state in flow.states.values():
         at = ("states", state.name)
         if not state.open:
-            if state.due or state.overdue or state.always:
+            if state.due or state.overdue or state.always or state.warns:
                 raise file.fail(at, f"{state.name!r} is an end and can have no deadline")
             continue
         if not state.due:

@@ -14,12 +14,15 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 from flask import Flask
+from playwright.sync_api import expect
 
 from gridgov import db, embedded, jobs, migrate
 from gridgov.app import create_app
 from gridgov.config import Config
 from tests import client as test_client, seed
 from tests.browser import browser_context_args, browser_type_launch_args, strict_page  # noqa: F401
+
+expect.set_options(timeout=20_000)  # A busy machine is slow, and not wrong.
 
 
 @pytest.fixture(scope="session")

@@ -107,6 +107,7 @@ ISSUE_FAULTS = {
     "unknown effect": ("do: [claim]", "do: [claim, sing]", "do: [claim, sing]", "unknown effect 'sing'"),
     "unknown field": ("needs: [result, proof]", "needs: [result, proofs]", "needs: [result, proofs]", "unknown field 'proofs'"),
     "unknown optional field": ("may: [note]\n    do: [claim]", "may: [song]\n    do: [claim]", "may: [song]", "unknown field 'song'"),
+    "unknown urgency": ("    urgency: low\n  withdraw", "    urgency: soon\n  withdraw", "urgency: soon", "must be one of low, normal, high"),
     "unknown audience": ("tells: [unit, reporter, left]", "tells: [unit, crowd]", "tells: [unit, crowd]", "unknown audience 'crowd'"),
     "unknown limit": ("due: verify\n", "due: whenever\n", "due: whenever", "unknown limit 'whenever'"),
     "limit that not every unit has": ("due: verify\n", "due: decline\n", "due: decline", "unknown limit 'decline'"),

@@ -127,16 +127,16 @@ class Stage:
         if life.issue.ended_at is not None:
             return
         timer = session.execute(
-            sa.select(timers.Timer.id, timers.Timer.run_at)
+            sa.select(timers.Timer.id, timers.Timer.due_at)
             .where(timers.Timer.subject_id == life.issue.id, timers.Timer.state == "open")
-            .order_by(timers.Timer.run_at)
+            .order_by(timers.Timer.due_at)
             .limit(1)
         ).first()
         step = life.next_step(utcnow())
-        if step is not None and (timer is None or step.at < timer.run_at):
+        if step is not None and (timer is None or step.at < timer.due_at):
             self.at(step.at, lambda: self.take(life, step))
         elif timer is not None:
-            self.at(timer.run_at, lambda: self.run_out(life, timer.id))
+            self.at(timer.due_at, lambda: self.run_out(life, timer.id))
 
     def take(self, life: Life, step: Step) -> None:
         """Somebody makes a move."""

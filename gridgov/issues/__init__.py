@@ -6,7 +6,7 @@ from flask import Flask
 def init_app(app: Flask) -> None:
     """Prove the workflow at boot and let photos be seen by whoever may see their issue."""
     from gridgov.grids import actions as grids
-    from gridgov.issues import actions, closing, flow, queries
+    from gridgov.issues import actions, closing, flow, following, overdue, queries  # noqa: F401 – two register themselves
     from gridgov.photos import queries as photos
 
     flow.use(app.config["GRIDGOV"].workflows)

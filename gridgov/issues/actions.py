@@ -10,12 +10,12 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import make_transient_to_detached
 
-from gridgov import calendars, events, timers
+from gridgov import batches, calendars, events, timers
 from gridgov.db import JSONB, TZ, session, utcnow, uuid7
 from gridgov.errors import Conflict, Invalid
 from gridgov.grids import queries as grids
 from gridgov.i18n import _
-from gridgov.issues import flow, intake
+from gridgov.issues import flow, hops, intake
 from gridgov.issues.models import Category, Issue, IssueEvent, IssuePhoto
 from gridgov.limits import Limit
 from gridgov.people import queries as people
@@ -31,15 +31,14 @@ APPEND = sa.text(
     """
     INSERT INTO issue_events (issue_id, seq, name, from_state, to_state, actor_id, actor_role, hop_n, unit_code,
         department_id, data, due_at, at)
-    SELECT :issue_id, coalesce(max(seq), 0) + 1, :name, :from_state, :to_state, :actor_id, :actor_role, :hop_n, :unit_code,
-        :department_id, :data, :due_at, :at FROM issue_events WHERE issue_id = :issue_id
-    RETURNING seq
+    VALUES (:issue_id, :seq, :name, :from_state, :to_state, :actor_id, :actor_role, :hop_n, :unit_code, :department_id,
+        :data, :due_at, :at)
     """
 ).bindparams(
     *(sa.bindparam(name, type_=sa.Uuid) for name in ("issue_id", "actor_id", "department_id")),
     *(sa.bindparam(name, type_=sa.Text) for name in ("name", "from_state", "to_state", "actor_role", "unit_code")),
     *(sa.bindparam(name, type_=TZ) for name in ("due_at", "at")),
-    sa.bindparam("data", type_=JSONB), sa.bindparam("hop_n", type_=sa.Integer),
+    *(sa.bindparam(name, type_=sa.Integer) for name in ("seq", "hop_n")), sa.bindparam("data", type_=JSONB),
 )  # fmt: skip
 
 
@@ -68,11 +67,12 @@ def report(
         confidential=confidential or kind.confidential, state=flow.current().start, unit_code=place.code, reported_at=now,
     )  # fmt: skip
     _due, limit = _deadline(issue, now)
+    state = flow.current().states[issue.state]
     day = now.astimezone(SHANGHAI).date()
     # The short number people see, WG-20261121-0042: the city's letters, the day, a running number of the day.
     event = intake.write(
         issue, prefix=f"{place.abbr or place.city}-{day:%Y%m%d}-", day=day, role=flow.REPORTER,
-        timer=flow.current().states[issue.state].due or "", limit=limit,
+        timer=state.due or "", limit=limit, warn_s=flow.warning(state, limit),
     )  # fmt: skip
     if event is None:  # The same report came twice at the same time, and the other was first.
         return _replayed(issue.id, actor), False  # type: ignore[return-value]
@@ -109,12 +109,15 @@ def act(
 
 
 def deadline_passed(issue: Issue) -> IssueEvent:
-    """Do what the present state prescribes when its time is over: the first move of `overdue` that is possible."""
+    """Do what the present state prescribes when its time is over: the first move of `overdue` that is possible.
+
+    The caller has read the issue FOR UPDATE just now.
+    """
     workflow, now = flow.current(), utcnow()
     for name in workflow.states[issue.state].overdue:
         move = Move(issue, workflow.transitions[name], None, frozenset({flow.SYSTEM}), now)
         if workflow.holds(move.transition.guard, move):
-            return act(issue, name, actor=None)
+            return act(issue, name, actor=None, locked=True)
     raise AssertionError("the proof at boot lets the last of overdue have no guard")
 
 
@@ -137,6 +140,7 @@ def _make(move: Move) -> IssueEvent:
     """Carry out a checked move: state, deadline, event, and what it announces."""
     issue, transition, workflow = move.subject, move.transition, flow.current()
     before, left = issue.state, (issue.unit_code, issue.department_id)
+    batches.changing(issue.id)
     with session.no_autoflush:  # One UPDATE when all is decided, and never a half-changed row.
         workflow.carry_out(move)
         moved = transition.to != SAME
@@ -148,8 +152,9 @@ def _make(move: Move) -> IssueEvent:
                 due, limit = _deadline(issue, move.at)
             elif not moved:
                 limit = workflow.states[issue.state].again
-                due = calendars.default().due(move.at, limit) if limit else None
-    session.flush()
+                due = hops.calendar(issue).due(move.at, limit) if limit else None
+    issue.last_seq += 1
+    batches.flush_changes()
     data = {key: value for key, value in move.data.items() if key not in PHOTO_FIELDS}
     event = _record(
         issue, transition.name, before, actor=move.actor, role=flow.acting_role(move), data=data, at=move.at
@@ -157,7 +162,7 @@ def _make(move: Move) -> IssueEvent:
     for field, stage in PHOTO_FIELDS.items():
         _attach(issue, move.data.get(field, ()), actor=move.actor, seq=event.seq, stage=stage, field=field)
     if due is not None and limit is not None:
-        _start_timer(issue, move.at, due, limit)
+        _start_timer(issue, move.at, due, limit, warns=moved)
     events.publish("issue.told", issue=issue, event=event, audiences=transition.tells, left=left)
     if transition.emits:
         events.publish(transition.emits, issue=issue, event=event)
@@ -185,18 +190,19 @@ def _deadline(issue: Issue, at: datetime) -> tuple[calendars.Deadline, Limit]:
         raise AssertionError("open states have a deadline: proven at boot")
     level = rules.level_of(issue.unit_code).name if issue.unit_code else None
     limit = rules.limit(state.due, level=level, grade=issue.grade)
-    calendar = calendars.default()
+    calendar = hops.calendar(issue)
     due = calendar.due(at, limit)
     issue.due_at, issue.due_provisional = due.due_at, due.provisional
     issue.warn_at = calendar.warn_at(at, limit, rules.yellow_share)
     return due, limit
 
 
-def _start_timer(issue: Issue, at: datetime, due: calendars.Deadline, limit: Limit) -> None:
-    kind = flow.current().states[issue.state].due
+def _start_timer(issue: Issue, at: datetime, due: calendars.Deadline, limit: Limit, *, warns: bool) -> None:
+    state = flow.current().states[issue.state]
+    warned = flow.warning(state, limit) if warns else None
     timers.start(
-        "issue", issue.id, kind or "", generation=issue.generation, at=at, due_at=due.due_at, limit=limit,
-        provisional=due.provisional,
+        "issue", issue.id, state.due or "", generation=issue.generation, at=at, due_at=due.due_at, limit=limit,
+        provisional=due.provisional, warn_s=warned, warn_at=None if warned is None else issue.warn_at,
     )  # fmt: skip
 
 
@@ -211,14 +217,16 @@ def _record(
     at: datetime,
 ) -> IssueEvent:
     """Append to the issue's chain. The caller holds the issue's row, so the numbers have no rival."""
-    event = IssueEvent(
-        issue_id=issue.id, seq=0, name=name, from_state=before, to_state=issue.state, actor_id=actor and actor.id,
-        actor_role=role, hop_n=issue.hop_n, unit_code=issue.unit_code, department_id=issue.department_id, data=data,
-        due_at=issue.due_at, at=at, hash=b"",
-    )  # fmt: skip
-    event.seq = session.connection().execute(APPEND, event.model_dump(exclude={"seq", "hash"})).scalar_one()
-    make_transient_to_detached(event)
-    session.add(event)
+    values: dict[str, Any] = {
+        "issue_id": issue.id, "seq": issue.last_seq, "name": name, "from_state": before, "to_state": issue.state,
+        "actor_id": actor and actor.id, "actor_role": role, "hop_n": issue.hop_n, "unit_code": issue.unit_code,
+        "department_id": issue.department_id, "data": data, "due_at": issue.due_at, "at": at,
+    }  # fmt: skip
+    batches.write(APPEND, values)
+    event = IssueEvent(**values, hash=b"")
+    if batches.current() is None:
+        make_transient_to_detached(event)
+        session.add(event)
     return event
 
 
@@ -262,17 +270,3 @@ def _place(code: str | None, lat: float | None, lon: float | None) -> grids.Plac
         words = _("Please choose the place: the position lies in no known grid.")
         raise Invalid(words, code="place_unknown", field="grid_code")
     return place
-
-
-def _lock(issue_id: UUID) -> int | None:
-    """For the sweep: the issue's generation with its row locked, None when somebody else has it."""
-    return session.scalar(
-        sa.select(Issue.generation).where(Issue.id == issue_id).with_for_update(skip_locked=True)
-    )
-
-
-def _fire(issue_id: UUID, _timer: timers.Timer) -> None:
-    deadline_passed(session.get_one(Issue, issue_id, populate_existing=True))
-
-
-timers.register("issue", timers.Subject(lock=_lock, fire=_fire))

@@ -10,16 +10,17 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from gridgov import policy
+from gridgov import batches, policy
 from gridgov.config import ROOT
 from gridgov.db import session
 from gridgov.errors import Invalid
 from gridgov.i18n import _, pick
 from gridgov.issues import hops
 from gridgov.issues.models import Hop, Issue, IssueEvent
+from gridgov.limits import Limit
 from gridgov.people import queries as people, roles as people_roles
 from gridgov.people.models import Department, Person, Post, Role
-from gridgov.workflow import Move, Workflow
+from gridgov.workflow import Move, State, Workflow
 
 REPORTER, SYSTEM = "reporter", "system"
 AUDIENCES = {"reporter", "unit", "handler", "left"}
@@ -105,8 +106,16 @@ def _level(issue: Issue) -> policy.LevelSpec:
     return rules().level_of(issue.unit_code)
 
 
+def warning(state: State, limit: Limit) -> int | None:
+    """How many seconds of the limit are left when the state's unit is warned; None where nobody is."""
+    return round(limit.amount_s * rules().yellow_share) if state.warns else None
+
+
 def on_duty(unit_code: str | None, department_id: UUID | None) -> bool:
     """Whether anybody could act for the unit today."""
+    known = batches.known(("on_duty", unit_code))
+    if known is not None:
+        return known
     return people.on_duty(grid_code=unit_code, department_id=department_id, roles=handler_roles(unit_code))
 
 

@@ -5,14 +5,23 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from gridgov import calendars
+from gridgov import batches
+from gridgov.calendars import Calendar
 from gridgov.db import TZ, session
 from gridgov.issues.models import Hop, Issue
 from gridgov.limits import Clock
+from gridgov.people.models import Department
 from gridgov.workflow import Move
+from gridgov.worktime import inforce
 
 OPENED = sa.select(Hop.entered_at).where(
     Hop.issue_id == sa.bindparam("issue_id", type_=sa.Uuid), Hop.n == sa.bindparam("n", type_=sa.Integer)
+)
+ENTER = sa.insert(Hop).inline()
+LEAVE = (
+    sa.update(Hop)
+    .where(Hop.issue_id == sa.bindparam("id"), Hop.n == sa.bindparam("hop"))
+    .values(left_at=sa.bindparam("at", type_=TZ), left_by=sa.bindparam("by"), worked_s=sa.bindparam("seconds"))
 )
 ACCEPT = (
     sa.update(Hop)
@@ -27,25 +36,38 @@ def move(move: Move, *, unit_code: str | None = None, department_id: UUID | None
     leave(move)
     issue.unit_code, issue.department_id = unit_code, department_id
     issue.hop_n += 1
-    session.add(
-        Hop(
-            issue_id=issue.id, n=issue.hop_n, unit_code=unit_code, department_id=department_id,
-            entered_at=move.at, entered_by=move.transition.name,
-        )
+    batches.write(
+        ENTER,
+        {
+            "issue_id": issue.id, "n": issue.hop_n, "unit_code": unit_code, "department_id": department_id,
+            "entered_at": move.at, "entered_by": move.transition.name,
+        },
     )  # fmt: skip
+    batches.learn(("entered_at", issue.id), move.at)
 
 
 def leave(move: Move) -> None:
     """Close the present hop, with the working time (seconds of office hours) the unit had it."""
     issue: Issue = move.subject
-    entered_at = session.connection().execute(OPENED, {"issue_id": issue.id, "n": issue.hop_n}).scalar_one()
-    worked_s = calendars.default().spent(entered_at, move.at, Clock.work_hour)
-    left = {"left_at": move.at, "left_by": move.transition.name, "worked_s": worked_s}
-    session.connection().execute(
-        sa.update(Hop).where(Hop.issue_id == issue.id, Hop.n == issue.hop_n).values(**left)
+    entered_at = batches.known(("entered_at", issue.id))
+    if entered_at is None:
+        entered_at = session.connection().execute(OPENED, {"issue_id": issue.id, "n": issue.hop_n}).scalar_one()
+    worked_s = calendar(issue).spent(entered_at, move.at, Clock.work_hour)
+    batches.write(
+        LEAVE, {"id": issue.id, "hop": issue.hop_n, "at": move.at, "by": move.transition.name, "seconds": worked_s}
     )
+
+
+def calendar(issue: Issue) -> Calendar:
+    """The calendar of the unit that answers for the issue: its township's office hours, a department's place's."""
+    everywhere = inforce.same_everywhere()
+    if everywhere is not None:
+        return everywhere
+    if issue.unit_code is None:
+        return inforce.calendar(session.get_one(Department, issue.department_id).grid_code)
+    return inforce.calendar(issue.unit_code)
 
 
 def accept(issue: Issue, at: datetime) -> None:
     """Note when the present unit took it on."""
-    session.connection().execute(ACCEPT, {"id": issue.id, "hop": issue.hop_n, "at": at})
+    batches.write(ACCEPT, {"id": issue.id, "hop": issue.hop_n, "at": at})

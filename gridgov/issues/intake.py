@@ -40,15 +40,17 @@ WRITE = sa.text(
         SELECT id, 1, 'report', :state, :reporter_id, :role, 1, :unit_code, '{}', :due_at, :reported_at FROM new
     ), timer AS (
         INSERT INTO timers (subject_kind, subject_id, kind, generation, started_at, budget_s, clock, due_at, run_at,
-            provisional, state, attempts)
-        SELECT 'issue', id, :timer, 0, :reported_at, :budget_s, :clock, :due_at, :due_at, :due_provisional, 'open', 0 FROM new
+            provisional, warn_s, state, attempts)
+        SELECT 'issue', id, :timer, 0, :reported_at, :budget_s, :clock, :due_at,
+            CASE WHEN :warn_s IS NULL THEN :due_at ELSE :warn_at END, :due_provisional, :warn_s, 'open', 0 FROM new
     )
     SELECT number FROM new
     """
 ).bindparams(
     sa.bindparam("id", type_=sa.Uuid), sa.bindparam("reporter_id", type_=sa.Uuid), sa.bindparam("due_at", type_=TZ),
     sa.bindparam("warn_at", type_=TZ), sa.bindparam("reported_at", type_=TZ), sa.bindparam("day", type_=sa.Date),
-    sa.bindparam("lat", type_=sa.Float), sa.bindparam("lon", type_=sa.Float), sa.bindparam("accuracy_m", type_=sa.Integer),
+    sa.bindparam("warn_s", type_=sa.Integer), sa.bindparam("accuracy_m", type_=sa.Integer),
+    sa.bindparam("lat", type_=sa.Float), sa.bindparam("lon", type_=sa.Float),
     *(sa.bindparam(name, type_=sa.Text) for name in (
         "prefix", "grid_code", "category_code", "line", "grade", "text", "address", "state", "unit_code", "role", "timer",
         "clock",
@@ -78,7 +80,9 @@ def known(category: str, id: UUID | None) -> Known | None:
     return Known(**row._mapping) if row else None
 
 
-def write(issue: Issue, *, prefix: str, day: date, role: str, timer: str, limit: Limit) -> IssueEvent | None:
+def write(
+    issue: Issue, *, prefix: str, day: date, role: str, timer: str, limit: Limit, warn_s: int | None
+) -> IssueEvent | None:
     """Write a new issue with its number, first hop, first event and deadline. None when its id is taken already.
 
     Afterwards `issue` belongs to the session like any other, without having been read back.
@@ -98,6 +102,7 @@ def write(issue: Issue, *, prefix: str, day: date, role: str, timer: str, limit:
         "budget_s": limit.amount_s,
         "clock": limit.clock,
     }
+    values["warn_s"] = warn_s
     number = session.connection().execute(WRITE, values).scalar()
     if number is None:
         return None

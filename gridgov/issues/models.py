@@ -42,7 +42,8 @@ class Category(Model, table=True):
 class Issue(Model, table=True):
     """One problem, from report to archive. `grid_code` is where it is; `unit_code` or `department_id` who answers for it.
 
-    `generation` counts moves: a timer of an older one does nothing. `due_at` and `warn_at` belong to the present state.
+    `generation` counts moves: a timer of an older one does nothing. `last_seq` is the number of its last event.
+    `due_at` and `warn_at` belong to the present state.
     `on_time`, `solved` and `satisfaction` (1 to 5) are three separate results.
     """
 
@@ -98,6 +99,7 @@ class Issue(Model, table=True):
     department_id: UUID | None = Field(default=None, foreign_key="departments.id")
     hop_n: int = 1
     generation: int = 0
+    last_seq: int = Field(default=1, sa_column_kwargs={"server_default": "1"})
     due_at: datetime | None = Field(default=None, sa_type=TZ)
     warn_at: datetime | None = Field(default=None, sa_type=TZ)
     due_provisional: bool = False

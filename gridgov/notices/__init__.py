@@ -9,10 +9,11 @@ from gridgov import events, outbox
 
 def init_app(app: Flask) -> None:
     """Listen for what issues announce, and register what delivers it."""
-    from gridgov.notices import actions
+    from gridgov.notices import actions, jobs, settings  # noqa: F401 – jobs plugs itself into the schedule.
 
-    del app
+    settings.use(app.config["GRIDGOV"])
     events.subscribe("issue.told")(actions.announce)
+    events.subscribe("issue.warned")(actions.warn)
     outbox.consumer(actions.TOPIC)(actions.write)
 
 

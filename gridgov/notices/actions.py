@@ -1,6 +1,7 @@
 """Telling people: what an event announces goes to the outbox with it, and becomes notices when delivered."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,11 +12,13 @@ from gridgov import outbox
 from gridgov.db import session, utcnow, uuid7
 from gridgov.issues import flow
 from gridgov.issues.models import Issue, IssueEvent
+from gridgov.notices import deliveries
 from gridgov.notices.models import Notice
 from gridgov.people import queries as people
 from gridgov.people.models import Person
 
 TOPIC = "issue.told"
+WARNED = "warn:"  # Before an audience: it is told that time runs short, not what happened.
 
 
 def announce(
@@ -34,6 +37,12 @@ def announce(
     outbox.put(TOPIC, payload)
 
 
+def warn(*, issue: Issue, due_at: datetime, audiences: Sequence[str]) -> None:
+    """Write to the outbox who is to be warned that the issue is soon due, with the latest that happened to it."""
+    told = [f"{WARNED}{name}" for name in audiences]
+    outbox.put(TOPIC, {"issue": str(issue.id), "seq": issue.last_seq, "audiences": told, "due_at": due_at.isoformat()})
+
+
 def write(outbox_id: UUID, payload: dict[str, Any]) -> None:
     """Make a notice for everybody an event is told to, but for the one who did it. Running twice adds nothing."""
     issue = session.get_one(Issue, UUID(payload["issue"]))
@@ -41,7 +50,7 @@ def write(outbox_id: UUID, payload: dict[str, Any]) -> None:
     told: dict[UUID, str] = {}
     for audience in payload["audiences"]:
         for person_id in _audience(audience, issue, event, payload.get("left")):
-            if person_id != event.actor_id:
+            if person_id != event.actor_id or audience.startswith(WARNED):
                 told.setdefault(person_id, audience)
     if told:
         rows = [
@@ -50,6 +59,7 @@ def write(outbox_id: UUID, payload: dict[str, Any]) -> None:
             for p, a in told.items()
         ]  # fmt: skip
         session.execute(insert(Notice).values(rows).on_conflict_do_nothing())
+    deliveries.spread(outbox_id, issue, event, _units(event, payload))
 
 
 def mark_read(person: Person, ids: Iterable[UUID] | None = None) -> int:
@@ -74,6 +84,7 @@ def mark_issue_read(person: Person, issue_id: UUID) -> None:
 
 
 def _audience(name: str, issue: Issue, event: IssueEvent, left: list[str | None] | None) -> list[UUID]:
+    name = name.removeprefix(WARNED)
     if name == "reporter":
         return [issue.reporter_id]
     if name == "handler":
@@ -83,6 +94,17 @@ def _audience(name: str, issue: Issue, event: IssueEvent, left: list[str | None]
     if name == "left" and left:
         return _holders(left[0], UUID(left[1]) if left[1] else None)
     return []
+
+
+def _units(event: IssueEvent, payload: dict[str, Any]) -> dict[tuple[str | None, UUID | None], str]:
+    """The units whose groups are told outside the house, each with the audience as which it is."""
+    units: dict[tuple[str | None, UUID | None], str] = {}
+    for audience in payload["audiences"]:
+        if audience.removeprefix(WARNED) == "unit":
+            units.setdefault((event.unit_code, event.department_id), audience)
+        elif audience == "left" and (left := payload.get("left")):
+            units.setdefault((left[0], UUID(left[1]) if left[1] else None), audience)
+    return units
 
 
 def _holders(unit_code: str | None, department_id: UUID | None) -> list[UUID]:

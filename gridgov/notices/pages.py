@@ -43,6 +43,8 @@ def sentence(told: Told) -> str:
     """What a notice says, without a word of the report itself: 您上报的“路面坑洼”：已受理。"""
     about: dict[str, Any] = {"category": words.category(told.category), "step": told.title}
     match told.notice.audience:
+        case "warn:reporter" | "warn:unit" | "warn:handler":
+            return _("Soon due, on %(category)s: please see to it", **about)
         case "reporter":
             return _("Your report on %(category)s: %(step)s", **about)
         case "unit":

@@ -148,6 +148,7 @@ def _me_page(errors: dict[str, Any] | None = None) -> str:
         sessions=queries.sessions_of(current_user),
         tokens=queries.tokens_of(current_user),
         is_auditor=Role.AUDITOR in queries.roles(current_user),
+        is_administrator=Role.ADMINISTRATOR in queries.roles(current_user),
         errors=errors or {},
     )
 
