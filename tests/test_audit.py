@@ -92,6 +92,12 @@ def test_a_missing_event_is_found(lived, tamper):
 
 def test_events_cut_off_at_the_end_are_found_by_where_the_issue_stands(lived, tamper):
     tamper("DELETE FROM issue_events WHERE issue_id = :id AND seq = 5", id=lived.id)
+    assert findings() == [f"{lived.number}, event 4: event 5 is missing"]
+
+
+def test_an_issue_set_back_by_hand_to_hide_the_cut_still_differs(lived, tamper):
+    tamper("DELETE FROM issue_events WHERE issue_id = :id AND seq = 5", id=lived.id)
+    tamper("UPDATE issues SET last_seq = 4 WHERE id = :id", id=lived.id)
     assert findings() == [f"{lived.number}, event 4: it is in another state than its last event says"]
 
 

@@ -30,13 +30,11 @@ EVENTS = """
     ORDER BY e.issue_id, e.seq
 """
 STANDS = """
-    SELECT issues.id, issues.number, last.seq, last.to_state IS DISTINCT FROM issues.state AS state,
-        (last.unit_code, last.department_id, last.hop_n) IS DISTINCT FROM
-            (issues.unit_code, issues.department_id, issues.hop_n) AS unit
+    SELECT issues.id, issues.number, last.seq, issues.last_seq, last.to_state IS DISTINCT FROM issues.state AS state
     FROM issues LEFT JOIN LATERAL (
         SELECT * FROM issue_events WHERE issue_id = issues.id ORDER BY seq DESC LIMIT 1
     ) AS last ON true
-    WHERE last.seq IS NULL OR last.to_state IS DISTINCT FROM issues.state
+    WHERE last.seq IS DISTINCT FROM issues.last_seq OR last.to_state IS DISTINCT FROM issues.state
         OR (last.unit_code, last.department_id, last.hop_n) IS DISTINCT FROM
             (issues.unit_code, issues.department_id, issues.hop_n)
     ORDER BY issues.id
@@ -116,12 +114,12 @@ def _standings() -> Iterator[Finding]:
     for row in session.execute(sa.text(STANDS)):
         if row.seq is None:
             reason = "it has no events"
+        elif row.seq < row.last_seq:
+            reason = f"event {row.seq + 1} is missing"
+        elif row.state:
+            reason = "it is in another state than its last event says"
         else:
-            reason = (
-                "it is in another state than its last event says"
-                if row.state
-                else "another unit has it than its last event says"
-            )
+            reason = "another unit has it than its last event says"
         yield Finding(row.id, row.number, row.seq, reason)
 
 

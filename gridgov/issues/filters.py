@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from gridgov.db import utcnow
 from gridgov.errors import Invalid
@@ -35,7 +36,7 @@ class Filter:
 
 
 class Where:
-    """Conditions on `issues`, as SQL and the values bound in it. Nothing of a request is in the SQL but digits of codes."""
+    """Conditions on `issues`, as SQL and the values bound in it. In the SQL is nothing of a request but codes and ids."""
 
     def __init__(self) -> None:
         self.parts: list[str] = []
@@ -60,6 +61,11 @@ def under(code: str) -> str:
 def unit(code: str) -> str:
     """The condition that the unit of a grid has it."""
     return f"issues.unit_code = '{_digits(code)}'"
+
+
+def department(key: UUID) -> str:
+    """The condition that a department has it."""
+    return f"issues.department_id = '{UUID(bytes=key.bytes)}'"
 
 
 def _digits(code: str) -> str:

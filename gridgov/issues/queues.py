@@ -1,8 +1,8 @@
 """An office's queue: the issues of its area or its own work, narrowed, counted, and by grid.
 
 Lists like these are asked for all day, so each is one statement of SQL whatever its length, and only open issues are
-counted, which `ix_issues_open_place` holds together. Codes stand in the SQL itself (they are digits, nothing else): a plan
-made without knowing them sorts all of a city's issues to show fifty. Times are compared with the transaction's clock.
+counted, which `ix_issues_open_place` holds together. Codes and ids of posts stand in the SQL itself: a plan made without
+knowing them sorts all of a city's issues to show fifty. Times are compared with the transaction's clock.
 """
 
 from collections.abc import Collection
@@ -17,7 +17,19 @@ from gridgov import paging
 from gridgov.db import session, utcnow
 from gridgov.i18n import countdown, language, pick
 from gridgov.issues import flow, names, queries
-from gridgov.issues.filters import ENDED, LENGTHS, OPEN, Filter, Where, check_view, narrow, order, under, unit
+from gridgov.issues.filters import (
+    ENDED,
+    LENGTHS,
+    OPEN,
+    Filter,
+    Where,
+    check_view,
+    department,
+    narrow,
+    order,
+    under,
+    unit,
+)
 from gridgov.people import queries as people
 from gridgov.people.models import Person
 
@@ -215,20 +227,19 @@ def _within(person: Person, filter: Filter) -> Where:
     """What lies under the person's posts, or waits for their units: never more than they may see."""
     check_view(filter)
     where, reach = Where(), people.reach(person)
-    ways = []
+    departments = sorted(reach.departments)
     if filter.view == "mine":
-        ways += [unit(code) for code in queries.handled_codes(person)]
-        if reach.departments:
-            ways.append("issues.department_id = ANY(:departments)")
+        ways = [unit(code) for code in queries.handled_codes(person)] + [
+            department(key) for key in departments
+        ]
     else:
-        ways += [under(code) for code in widest(reach.grids)]
-        if reach.departments:
+        ways = [under(code) for code in widest(reach.grids)]
+        if departments:
             # An array, read first: a department was given few of all issues, which the planner would not believe.
             ways.append(
                 "issues.id = ANY(ARRAY(SELECT issue_id FROM hops WHERE department_id = ANY(:departments)))"
             )
-    if reach.departments:
-        where.values["departments"] = sorted(reach.departments)
+            where.values["departments"] = departments
     where.add(" OR ".join(ways) or "false")
     if filter.view == "mine":
         where.add("issues.ended_at IS NULL")
