@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -92,14 +93,14 @@ def test_one_timer_that_fails_holds_up_no_other_and_is_dead_after_eight_tries(li
     overdue(3)
     with db.transaction():
         poisoned = db.session.scalars(sa.select(timers.Timer).order_by(timers.Timer.id)).first().subject_id
-    known = timers._subjects["issue"]
+    known = timers.subjects()["issue"]
 
-    def fire(subject_id: Any, timer: timers.Timer) -> None:
-        if subject_id == poisoned:
+    def fire(subject: Any, timer: Any) -> None:
+        if subject.id == poisoned:
             raise RuntimeError("poison")
-        known.fire(subject_id, timer)
+        known.fire(subject, timer)
 
-    monkeypatch.setitem(timers._subjects, "issue", timers.Subject(known.lock, fire))
+    monkeypatch.setitem(timers.subjects(), "issue", replace(known, fire=fire))
     assert timers.sweep() == 2
     for n in range(1, timers.MAX_ATTEMPTS):
         with db.transaction():
