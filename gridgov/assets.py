@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, abort, current_app, request, send_from_directory, session, url_for
+from flask import Flask, Response, abort, current_app, g, request, send_from_directory, session, url_for
 
 from gridgov.web import no_transaction
 
@@ -56,14 +56,17 @@ def asset_url(name: str) -> str:
 
 def icon_href(name: str) -> str:
     """The address of one icon in the sprite. An unknown name fails in tests and shows a dot in production."""
-    if name not in _read("icons.json"):
+    if "icon_sprite" not in g:  # A page draws dozens of icons.
+        g.icon_sprite = (asset_url("icons.svg"), frozenset(_read("icons.json")))
+    address, names = g.icon_sprite
+    if name not in names:
         if current_app.debug or current_app.testing:
             raise AssetsMissing(
                 f"icon {name!r} is not in the sprite: name it in gridgov/frontend/src/icons.txt and build"
             )
         log.warning("icon missing from the sprite: %s", name)
         name = "point"
-    return f"{asset_url('icons.svg')}#{name}"
+    return f"{address}#{name}"
 
 
 def messages() -> list[str]:
@@ -119,7 +122,9 @@ def _read(name: str) -> Any:
     try:
         found = path.stat().st_mtime_ns
     except FileNotFoundError:
-        raise AssetsMissing(f"{path} is missing: run `npm ci && node build.mjs` in gridgov/frontend") from None
+        raise AssetsMissing(
+            f"{path} is missing: run `npm ci && node build.mjs` in gridgov/frontend"
+        ) from None
     if data is None or found != stamp:
         data = json.loads(path.read_text("utf-8"))
     kept[name] = (now, found, data)

@@ -53,7 +53,8 @@ MICRO = LENGTHS[-1]
 class Line(NamedTuple):
     """An issue as the desk's list shows it, in words where it can be.
 
-    `due_at` is aware UTC, `left` says how long that is; `colour` is green, yellow, red, or grey when it has ended.
+    `due_at` is aware UTC, `due` the same as text, `left` says how long that is; none when it has ended. `colour` is green,
+    yellow, red, or grey when it has ended.
     """
 
     id: UUID
@@ -66,6 +67,7 @@ class Line(NamedTuple):
     grade: str
     colour: str
     due_at: datetime | None
+    due: str
     left: str
     thumb: UUID | None
 
@@ -275,14 +277,15 @@ class _Drawing:
 
     def line(self, row: Any) -> Line:
         """One row."""
-        unit = (
-            self._name(row.department, row.department_en)
-            if row.department
-            else self._unit(row.unit_code, row.unit)
-        )
+        if row.department:
+            unit = self._name(row.department, row.department_en)
+        else:
+            unit = self._unit(row.unit_code, row.unit)
+        due_at = row.due_at
+        due, left = (due_at.isoformat(), self.count(due_at)) if due_at else ("", "")
         return Line(
             row.id, row.number, names.title(row), self._name(row.category, row.category_en), row.place, unit, row.state,
-            row.grade, queries.colour(row, self.now), row.due_at, self.count(row.due_at) if row.due_at else "", row.thumb,
+            row.grade, queries.colour(row, self.now), due_at, due, left, row.thumb,
         )  # fmt: skip
 
     def _name(self, chinese: str, english: str) -> str:
