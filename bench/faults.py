@@ -86,6 +86,7 @@ def _deliver_again(outbox_id: UUID) -> bool:
     return row is not None
 
 
+UNDER_WAY = "SELECT count(*) FROM outbox WHERE done_at IS NULL AND dead_at IS NULL AND run_at > now() AND attempts = 0"
 UNKEYED = {
     "lock": "ALTER TABLE issue_events DROP CONSTRAINT pk_issue_events CASCADE;"
     " CREATE INDEX ON issue_events (issue_id, seq); DROP INDEX uq_hops_open; ALTER TABLE hops DROP CONSTRAINT pk_hops;"
@@ -182,6 +183,9 @@ class Faults:
         faults: list[Callable[[], None]] = [self._kill_redis, self._jump_back, self._fire_again, self._deliver_again]
         faults += [self._kill_postgres, self._fire_again] if number == 0 else [self._wipe_redis, self._fire_again]
         self.dice.shuffle(faults)
+        if number == 1:  # Last in the list is first to come: later there may be nothing left to lose.
+            faults.remove(self._wipe_redis)
+            faults.append(self._wipe_redis)
         if number == 1 and self.issues >= MANY:  # Into the time of warnings.
             self._jump("max(run_at)")
             self._harass(1.0)
@@ -281,7 +285,17 @@ class Faults:
         self.redis.restart()
 
     def _wipe_redis(self) -> None:
+        """Lose what Redis holds while it holds something: workers stop until messages have been handed over."""
+        working = [pid for pid, body in self.children.items() if body is _work]
+        for pid in working:
+            self._end(pid)
+        end = time.monotonic() + 15
+        while not self._count(UNDER_WAY) and time.monotonic() < end:
+            time.sleep(0.05)
+        self._say(f"wiped with {self._count(UNDER_WAY)} messages under way")
         self._kill_redis(wipe=True)
+        for _worker in working:
+            self._start(_work)
 
     def _kill_postgres(self) -> None:
         process = self.pg.process
