@@ -141,8 +141,14 @@ def dt(at: datetime | None) -> str:
         return ""
     local = at.astimezone(SHANGHAI)
     year = "" if local.year == _now().astimezone(SHANGHAI).year else "y"
+    return _formatted(local.replace(second=0, microsecond=0), year, language())
+
+
+@functools.lru_cache(maxsize=4_096)
+def _formatted(local: datetime, year: str, code: str) -> str:
+    """A time of Shanghai to the minute. Kept, for a page shows dozens of them, many of them twice."""
     patterns = {"zh": "M月d日 HH:mm", "zhy": "y年M月d日 HH:mm", "en": "d MMM HH:mm", "eny": "d MMM y HH:mm"}
-    return format_datetime(local, patterns[language() + year], locale=language(), tzinfo=SHANGHAI)
+    return format_datetime(local, patterns[code + year], locale=code, tzinfo=SHANGHAI)
 
 
 def day(on: date | datetime | None) -> str:

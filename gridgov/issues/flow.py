@@ -153,31 +153,8 @@ def _has_parent(move: Move) -> bool:
     return parent_unit(move.subject) is not None
 
 
-def _below(issue: Issue) -> Hop | None:
-    """The latest hop at a grid under the present unit: where it came up from."""
-    if issue.unit_code is None:
-        return None
-    return session.scalar(
-        sa.select(Hop)
-        .where(
-            Hop.issue_id == issue.id, Hop.n < issue.hop_n, Hop.unit_code.like(f"{issue.unit_code}%"),
-            Hop.unit_code != issue.unit_code,
-        )
-        .order_by(Hop.n.desc())
-        .limit(1)
-    )  # fmt: skip
-
-
-def _not_returned_before(move: Move) -> bool:
-    issue = move.subject
-    before = sa.select(sa.func.count()).where(
-        Hop.issue_id == issue.id, Hop.unit_code == issue.unit_code, Hop.left_by == "return"
-    )
-    return session.scalar(before) == 0
-
-
 def _below_on_duty(move: Move) -> bool:
-    below = _below(move.subject)
+    below = hops.below(move.subject)
     return below is not None and on_duty(below.unit_code, below.department_id)
 
 
@@ -191,8 +168,8 @@ def _nobody_can_verify(move: Move) -> bool:
 
 GUARDS = {
     "has_parent": _has_parent,
-    "came_from_below": lambda move: _below(move.subject) is not None,
-    "not_returned_before": _not_returned_before,
+    "came_from_below": lambda move: hops.below(move.subject) is not None,
+    "not_returned_before": lambda move: not hops.returned(move.subject),
     "below_on_duty": _below_on_duty,
     "nobody_on_duty": lambda move: not on_duty(move.subject.unit_code, move.subject.department_id),
     "not_handler": lambda move: move.actor is None or move.actor.id not in handlers(move.subject),
@@ -217,7 +194,7 @@ def _move_up(move: Move) -> None:
 
 
 def _move_back(move: Move) -> None:
-    below = _below(move.subject)
+    below = hops.below(move.subject)
     if below is None:
         raise AssertionError("guard came_from_below must stand before move_back")
     hops.move(move, unit_code=below.unit_code)

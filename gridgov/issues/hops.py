@@ -29,6 +29,35 @@ ACCEPT = (
     .values(accepted_at=sa.bindparam("at", type_=TZ))
 )
 
+# Built once: every page of an issue asks these two.
+BELOW = (
+    sa.select(Hop)
+    .where(
+        Hop.issue_id == sa.bindparam("issue"), Hop.n < sa.bindparam("n"), Hop.unit_code.like(sa.bindparam("under")),
+        Hop.unit_code != sa.bindparam("unit"),
+    )
+    .order_by(Hop.n.desc())
+    .limit(sa.literal_column("1"))
+)  # fmt: skip
+RETURNED = sa.select(
+    sa.exists().where(
+        Hop.issue_id == sa.bindparam("issue"), Hop.unit_code == sa.bindparam("unit"), Hop.left_by == "return"
+    )
+)
+
+
+def below(issue: Issue) -> Hop | None:
+    """The latest hop at a grid under the present unit: where it came up from."""
+    if issue.unit_code is None:
+        return None
+    given = {"issue": issue.id, "n": issue.hop_n, "unit": issue.unit_code, "under": f"{issue.unit_code}%"}
+    return session.scalar(BELOW, given)
+
+
+def returned(issue: Issue) -> bool:
+    """Whether the present unit has sent it back down before."""
+    return session.connection().execute(RETURNED, {"issue": issue.id, "unit": issue.unit_code}).scalar_one()
+
 
 def move(move: Move, *, unit_code: str | None = None, department_id: UUID | None = None) -> None:
     """Close the present hop and open the next at one grid or one department."""

@@ -3,6 +3,7 @@
 Lists read a fixed number of statements however long they are.
 """
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -35,8 +36,21 @@ def in_sight(person: Person) -> sa.ColumnElement[bool]:
 
     A post on a grid reaches what lies under it and what a unit under it answers for; a department what it was given.
     """
-    reach = people.reach(person)
-    ways = [Issue.reporter_id == person.id]
+    return _sight(Issue.reporter_id == person.id, people.reach(person))
+
+
+def visible(person: Person, issue_id: UUID, *, lock: bool = False) -> Issue:
+    """The issue, if this person may see it; with `lock` FOR UPDATE. Raises NotFound for what is not there and what is
+    out of sight alike.
+    """
+    issue = session.scalar(_one(people.reach(person), lock), {"wanted": issue_id, "me": person.id})
+    if issue is None:
+        raise out_of_sight()
+    return issue
+
+
+def _sight(reported: sa.ColumnElement[bool], reach: people.Reach) -> sa.ColumnElement[bool]:
+    ways = [reported]
     for code in sorted(reach.grids):
         ways += [grids.under(Issue.grid_code, code), grids.under(Issue.unit_code, code)]
     if reach.departments:
@@ -45,17 +59,13 @@ def in_sight(person: Person) -> sa.ColumnElement[bool]:
     return sa.or_(*ways)
 
 
-def visible(person: Person, issue_id: UUID, *, lock: bool = False) -> Issue:
-    """The issue, if this person may see it; with `lock` FOR UPDATE. Raises NotFound for what is not there and what is
-    out of sight alike.
-    """
-    query = sa.select(Issue).where(Issue.id == issue_id, in_sight(person))
-    if lock:
-        query = query.with_for_update().execution_options(populate_existing=True)
-    issue = session.scalar(query)
-    if issue is None:
-        raise out_of_sight()
-    return issue
+@functools.lru_cache(maxsize=2_000)
+def _one(reach: people.Reach, lock: bool) -> Any:
+    """The statement for one issue within a reach. Kept, for building it costs as much as running it."""
+    query = sa.select(Issue).where(
+        Issue.id == sa.bindparam("wanted"), _sight(Issue.reporter_id == sa.bindparam("me"), reach)
+    )
+    return query.with_for_update().execution_options(populate_existing=True) if lock else query
 
 
 def out_of_sight() -> NotFound:
@@ -221,6 +231,15 @@ def rows(issues: Sequence[Issue]) -> list[Row]:
 # One issue ------------------------------------------------------------------------------------------------------------
 
 
+# Built once: every page of an issue runs them all.
+OF_ISSUE: Any = sa.bindparam("issue_id")
+EVENTS = sa.select(IssueEvent).where(IssueEvent.issue_id == OF_ISSUE).order_by(IssueEvent.seq)
+HOPS = sa.select(Hop).where(Hop.issue_id == OF_ISSUE).order_by(Hop.n)
+HUNG = sa.select(IssuePhoto.seq, IssuePhoto.photo_id, IssuePhoto.stage).where(IssuePhoto.issue_id == OF_ISSUE)
+HUNG = HUNG.order_by(IssuePhoto.seq, IssuePhoto.photo_id)
+ACTORS = sa.select(Person).where(Person.id.in_(sa.bindparam("ids", expanding=True)))
+
+
 @dataclass(frozen=True)
 class Story:
     """Everything an issue's page shows: its events with actors and photos, its hops, its names."""
@@ -237,21 +256,15 @@ class Story:
 
 def story(person: Person, issue: Issue) -> Story:
     """The whole of one issue as `person` may see it, in a fixed number of statements."""
-    events = session.scalars(
-        sa.select(IssueEvent).where(IssueEvent.issue_id == issue.id).order_by(IssueEvent.seq)
-    ).all()
-    hops = session.scalars(sa.select(Hop).where(Hop.issue_id == issue.id).order_by(Hop.n)).all()
+    of_issue = {"issue_id": issue.id}
+    events = session.scalars(EVENTS, of_issue).all()
+    hops = session.scalars(HOPS, of_issue).all()
     ids = {e.actor_id for e in events if e.actor_id} | {issue.reporter_id}
-    actors = {p.id: p for p in session.scalars(sa.select(Person).where(Person.id.in_(ids)))}
+    actors = {p.id: p for p in session.scalars(ACTORS, {"ids": list(ids)})}
     names = unit_names([issue, *events, *hops])
     photos: dict[int, list[UUID]] = {}
     stages: dict[str, list[UUID]] = {}
-    hung = session.execute(
-        sa.select(IssuePhoto.seq, IssuePhoto.photo_id, IssuePhoto.stage)
-        .where(IssuePhoto.issue_id == issue.id)
-        .order_by(IssuePhoto.seq, IssuePhoto.photo_id)
-    )
-    for seq, photo_id, stage in hung:
+    for seq, photo_id, stage in session.connection().execute(HUNG, of_issue):
         photos.setdefault(seq, []).append(photo_id)
         stages.setdefault(stage, []).append(photo_id)
     category = session.get_one(Category, issue.category_code)

@@ -13,6 +13,14 @@ from gridgov.issues.models import Category, Issue, IssueEvent
 from gridgov.notices.models import Notice
 from gridgov.people.models import Person
 
+UNREAD = sa.select(sa.func.count()).select_from(
+    sa.select(Notice.id)
+    .where(Notice.person_id == sa.bindparam("person_id"), Notice.read_at.is_(None))
+    .limit(sa.literal_column("100"))
+    .subquery()
+)
+"""Built once: every page asks it."""
+
 
 @dataclass(frozen=True)
 class Told:
@@ -51,10 +59,4 @@ def inbox(person: Person, *, cursor: str | None = None, limit: int = paging.LIMI
 
 def unread(person: Person) -> int:
     """How many notices this person has not read, counted up to 100."""
-    some = (
-        sa.select(Notice.id)
-        .where(Notice.person_id == person.id, Notice.read_at.is_(None))
-        .limit(100)
-        .subquery()
-    )
-    return session.scalar(sa.select(sa.func.count()).select_from(some)) or 0
+    return session.connection().execute(UNREAD, {"person_id": person.id}).scalar_one()

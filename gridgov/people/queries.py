@@ -65,6 +65,13 @@ def enabled() -> sa.ColumnElement[bool]:
     return Person.disabled_at.is_(None)
 
 
+def _duty(unit: Any) -> Any:
+    roles = sa.bindparam("roles", type_=sa.ARRAY(sa.String))
+    held = sa.select(sa.literal(1)).select_from(Post).join(Person, Post.person_id == Person.id)
+    held = held.where(unit == sa.bindparam("unit"), Post.role == sa.any_(roles), in_force(), enabled())
+    return sa.select(held.exists())
+
+
 def _posts_of(query: Any) -> Any:
     held = query.join(Person, Post.person_id == Person.id)
     held = held.where(Post.person_id == sa.bindparam("person_id"), in_force(), enabled())
@@ -72,6 +79,7 @@ def _posts_of(query: Any) -> Any:
 
 
 # Built once: nearly every request runs one of them, and building costs as much as running.
+DUTY_AT_GRID, DUTY_IN_DEPARTMENT = _duty(Post.grid_code), _duty(Post.department_id)
 LIVE_POSTS = _posts_of(sa.select(Post))
 PLACED_POSTS = _posts_of(
     sa.select(Post, Grid, Department)
@@ -143,8 +151,9 @@ def on_duty(
     """Whether somebody is there to act for a unit: holds one of `roles` at it today (default: the handling
     roles).
     """
-    held = _held_at(sa.select(sa.literal(1)), grid_code, department_id, roles)
-    return bool(session.scalar(sa.select(held.exists())))
+    _one_unit(grid_code, department_id)
+    given = {"unit": grid_code or department_id, "roles": _role_names(roles)}
+    return session.connection().execute(DUTY_AT_GRID if grid_code else DUTY_IN_DEPARTMENT, given).scalar_one()
 
 
 def on_duty_among(grid_codes: Iterable[str], roles: Collection[str] | None = None) -> set[str]:
@@ -252,15 +261,23 @@ def forget_posts() -> None:
 def _held_at(
     query: Any, grid_code: str | None, department_id: UUID | None, roles: Collection[str] | None
 ) -> Any:
-    if (grid_code is None) == (department_id is None):
-        raise ValueError("name one unit: a grid or a department")
+    _one_unit(grid_code, department_id)
     place = Post.grid_code == grid_code if grid_code else Post.department_id == department_id
     held = query.select_from(Post).join(Person, Post.person_id == Person.id)
     return held.where(place, _one_of(roles), in_force(), enabled())
 
 
+def _one_unit(grid_code: str | None, department_id: UUID | None) -> None:
+    if (grid_code is None) == (department_id is None):
+        raise ValueError("name one unit: a grid or a department")
+
+
 def _one_of(roles: Collection[str] | None) -> sa.ColumnElement[bool]:
-    return Post.role.in_(sorted(policy.current().handling if roles is None else roles))
+    return Post.role.in_(_role_names(roles))
+
+
+def _role_names(roles: Collection[str] | None) -> list[str]:
+    return sorted(policy.current().handling if roles is None else roles)
 
 
 def _known_posts() -> dict[UUID, list[Post]]:
