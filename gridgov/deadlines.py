@@ -67,6 +67,11 @@ class Timer(Model, table=True):
         """The budget on its clock."""
         return Limit(self.budget_s, self.clock)  # type: ignore[arg-type]
 
+    @property
+    def total(self) -> Limit:
+        """All it was ever given, on its clock."""
+        return Limit(self.budget_s if self.total_s is None else self.total_s, self.clock)  # type: ignore[arg-type]
+
 
 # Statements of every move, built once; they go past the unit of work, which knows nothing of timers.
 START = sa.insert(Timer).inline()
@@ -75,6 +80,7 @@ CANCEL = (
     .where(Timer.subject_id == sa.bindparam("subject"), LIVE)
     .values(state=sa.literal_column("'void'"), ended_at=sa.bindparam("at", type_=TZ))
 )
+CANCEL_ONE = CANCEL.where(Timer.kind == sa.bindparam("one_kind"))
 
 
 @dataclass(frozen=True)
@@ -136,9 +142,12 @@ def start(
     )  # fmt: skip
 
 
-def cancel(subject_id: UUID, *, at: datetime) -> None:
-    """Void every live timer of a subject, whose row the caller holds locked."""
-    batches.write(CANCEL, {"subject": subject_id, "at": at})
+def cancel(subject_id: UUID, *, at: datetime, kind: str | None = None) -> None:
+    """Void every live timer of a subject, whose row the caller holds locked; or only that of one kind."""
+    if kind is None:
+        batches.write(CANCEL, {"subject": subject_id, "at": at})
+    else:
+        batches.write(CANCEL_ONE, {"subject": subject_id, "at": at, "one_kind": kind})
 
 
 def pause(subject_id: UUID, *, at: datetime) -> list[Timer]:

@@ -17,15 +17,16 @@ from gridgov.yamlfile import YamlFile
 
 Words = Mapping[str, str]
 SAME = "same"
-FIELD_KINDS = {"text", "photos", "department", "yesno", "scale"}
+FIELD_KINDS = {"text", "photos", "department", "unit", "date", "choice", "yesno", "scale"}
 STATE_TONES = {"blue", "teal", "violet", "amber", "red", "green", "grey"}
 BUTTONS = {"primary", "soft", "danger", "plain"}
 URGENCIES = ("low", "normal", "high")
+CLOCKS = ("restart", "hold", "go_on")
 
 
 @dataclass(frozen=True)
 class FieldSpec:
-    """Something a transition asks for."""
+    """Something a transition asks for. `options` are those of a choice, by value."""
 
     name: str
     kind: str
@@ -34,6 +35,7 @@ class FieldSpec:
     max: int = 500
     low: int = 1
     high: int = 5
+    options: Mapping[str, Words] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,11 @@ class State:
 
 @dataclass(frozen=True)
 class Transition:
-    """A move. `by` are actors (see `Workflow.load`), `needs` and `may` the fields it takes."""
+    """A move. `by` are actors (see `Workflow.load`), `needs` and `may` the fields it takes.
+
+    `clock`: what becomes of the deadline of the state it leaves. restart: it is over; hold: it stops; go_on: the one that
+    was stopped before runs on with what was left.
+    """
 
     name: str
     label: Words
@@ -72,6 +78,7 @@ class Transition:
     button: str = "plain"
     icon: str = "arrow-right"
     explain: Words | None = None
+    clock: str = "restart"
 
 
 @dataclass
@@ -187,7 +194,7 @@ class Workflow:
 
     def _field(self, name: str) -> FieldSpec:
         at = ("fields", name)
-        raw = self.file.need(at, {"kind", "label"}, {"help", "max", "low", "high"})
+        raw = self.file.need(at, {"kind", "label"}, {"help", "max", "low", "high", "options"})
         self.file.texts(at, "kind")
         if raw["kind"] not in FIELD_KINDS:
             raise self.file.fail((*at, "kind"), f"unknown kind {raw['kind']!r}")
@@ -196,7 +203,10 @@ class Workflow:
             if type(value) is not int or value < 1:
                 raise self.file.fail((*at, key), "must be a whole number above 0")
         words = self.file.words((*at, "help")) if "help" in raw else None
-        return FieldSpec(name, raw["kind"], self.file.words((*at, "label")), words, **numbers)
+        if (raw["kind"] == "choice") != bool(raw.get("options")):
+            raise self.file.fail(at, f"{name}: a choice has options, and nothing else has")
+        options = {str(key): self.file.words((*at, "options", key)) for key in raw.get("options", ())}
+        return FieldSpec(name, raw["kind"], self.file.words((*at, "label")), words, options=options, **numbers)
 
     def _state(self, name: str) -> State:
         at = ("states", name)
@@ -220,9 +230,11 @@ class Workflow:
     def _transition(self, name: str) -> Transition:
         at = ("transitions", name)
         lists = {"guard", "do", "needs", "may", "tells"}
-        more = {"emits", "urgency", "button", "icon", "explain"}
+        more = {"emits", "urgency", "button", "icon", "explain", "clock"}
         raw = self.file.need(at, {"label", "from", "to", "by"}, lists | more)
-        self.file.texts(at, "to", "button", "icon", "emits", "urgency")
+        self.file.texts(at, "to", "button", "icon", "emits", "urgency", "clock")
+        if raw.get("clock", "restart") not in CLOCKS:
+            raise self.file.fail((*at, "clock"), f"must be one of {', '.join(CLOCKS)}")
         if raw.get("urgency", "normal") not in URGENCIES:
             raise self.file.fail((*at, "urgency"), f"must be one of {', '.join(URGENCIES)}")
         if raw.get("button", "plain") not in BUTTONS:
@@ -233,7 +245,7 @@ class Workflow:
             guard=self._list((*at, "guard")), do=self._list((*at, "do")), needs=self._list((*at, "needs")),
             may=self._list((*at, "may")), tells=self._list((*at, "tells")), emits=raw.get("emits"),
             urgency=raw.get("urgency", "normal"), button=raw.get("button", "plain"), icon=raw.get("icon", "arrow-right"),
-            explain=self.file.words((*at, "explain")) if "explain" in raw else None,
+            explain=self.file.words((*at, "explain")) if "explain" in raw else None, clock=raw.get("clock", "restart"),
         )  # fmt: skip
 
     def _list(self, at: tuple[str | int, ...]) -> tuple[str, ...]:

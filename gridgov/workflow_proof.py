@@ -50,6 +50,7 @@ def prove(
             if name not in audiences:
                 raise file.fail(("states", state.name, "warns", i), f"unknown audience {name!r} in {state.name}.warns")
     _prove_time(flow, limits)
+    _prove_clocks(flow)
     _prove_paths(flow)
 
 
@@ -91,6 +92,22 @@ def _prove_time(flow: Workflow, limits: set[str]) -> None:
             )
         if any(flow.transitions[n].to == SAME for n in state.overdue) and state.again is None:
             raise file.fail(at, f"{state.name!r} stays where it is when overdue: say when `again`")
+
+
+def _prove_clocks(flow: Workflow) -> None:
+    """A clock that is held runs on where it was held: there is one state with a clock to stop, and one to wait in."""
+    held = {s for t in flow.transitions.values() if t.clock == "hold" for s in t.sources}
+    waits = {t.to for t in flow.transitions.values() if t.clock == "hold"}
+    for t in flow.transitions.values():
+        at = ("transitions", t.name, "clock")
+        if t.clock == "hold" and (t.to == SAME or len(held) != 1 or len(waits) != 1):
+            raise flow.file.fail(at, f"{t.name} holds the clock: all that do lead from one state to one other")
+        if t.clock == "go_on" and ({t.to} != held or set(t.sources) != waits):
+            raise flow.file.fail(at, f"{t.name} lets a clock go on: it must lead back to where it was held")
+        if t.clock == "restart" and t.to not in (SAME, *waits) and set(t.sources) & waits and flow.states[t.to].open:
+            raise flow.file.fail(at, f"{t.name} leaves a held clock behind")
+        if t.clock == "restart" and t.to != SAME and t.to in waits:
+            raise flow.file.fail(at, f"{t.name} leads to {t.to!r}, where a clock is held, without holding one")
 
 
 def _prove_paths(flow: Workflow) -> None:

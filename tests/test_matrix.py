@@ -5,6 +5,7 @@ What is expected is written down here by hand, apart from workflows/issue.yaml, 
 """
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -31,6 +32,14 @@ CITY = {"city_office", "city_office_2"}
 UNIT: dict[str, set[str]] = {
     "micro": {"micro_chief"}, "village": {"village_chief"}, "township": TOWNSHIP, "city": CITY, "department": DEPARTMENT,
 }  # fmt: skip
+LEADERS = {"city_chief", "city_leader"}
+ABOVE_UNIT: dict[str, set[str]] = {
+    "micro": {"village_chief", *TOWNSHIP, *CITY, *LEADERS}, "village": {*TOWNSHIP, *CITY, *LEADERS},
+    "township": {*CITY, *LEADERS}, "department": {*CITY, *LEADERS}, "city": set(),
+}  # fmt: skip
+RESUMERS = {"village_chief", "township_office", "township_office_2", *CITY}
+VERIFIES_AT = {"micro": "village", "village": "township", "township": "township", "city": "city", "department": "city"}
+SIBLINGS = {"micro": seed.SIBLING_MICRO, "village": seed.SIBLING_VILLAGE, "township": seed.FOREIGN_TOWNSHIP}
 NOTERS = {REPORTER, "worker", "micro_chief", "village_chief"}
 REASON = {"reason": "理由"}
 
@@ -73,11 +82,40 @@ def callback(city: seed.City, unit: str) -> Issue:
     return issue
 
 
+def asked(city: seed.City, unit: str) -> Issue:
+    """Accepted, and its handler has asked for more time."""
+    issue = accepted(city, unit)
+    actions.act(issue, "ask_time", actor=city.person(first(unit)), data={"extra": "25", **REASON})
+    return issue
+
+
+def asked_to_stop(city: seed.City, unit: str) -> Issue:
+    """Accepted, and its handler has asked to suspend it."""
+    issue = accepted(city, unit)
+    data = {**REASON, "review_on": str((db.utcnow() + timedelta(days=30)).date())}
+    actions.act(issue, "ask_suspension", actor=city.person(first(unit)), data=data)
+    return issue
+
+
+def suspended(city: seed.City, unit: str) -> Issue:
+    """The same, and the level above has stopped the clock."""
+    issue = asked_to_stop(city, unit)
+    actions.act(issue, "suspend", actor=city.person(min(DECIDERS[unit][0])))
+    return issue
+
+
 def first(unit: str) -> str:
     """The one of a unit who acts in the stories above."""
     return {"township": "township_office", "city": "city_office", "department": "department"}.get(
         unit, f"{unit}_chief"
     )
+
+
+DECIDERS: dict[str, tuple[set[str], set[str]]] = {
+    "micro": ({"village_chief"}, set()), "village": (TOWNSHIP, set()), "township": (CITY, {"city_chief", "city_leader"}),
+    "department": (CITY, {"city_chief", "city_leader"}), "city": ({"city_chief", "city_leader"}, CITY),
+}  # fmt: skip
+"""Who decides what a unit's handler asks; and who could, were they not of the level that asks or above the office."""
 
 
 Row = tuple[str, Callable[..., Issue], str, dict[str, Any], set[str], set[str]]
@@ -93,14 +131,31 @@ def rows() -> list[Row]:
         for story in (reported, accepted):
             found.append(("note", story, unit, {"note": "看过了"}, seen, set()))
             found.append(("withdraw", story, unit, {}, {REPORTER}, set()))
-            if unit != "city":
+            if unit in ("micro", "village", "township") or (unit == "department" and story is accepted):
                 found.append(("escalate", story, unit, REASON, people_there, set()))
             if unit in ("township", "city"):
                 office = {"township_office", "township_office_2"} if unit == "township" else CITY
                 found.append(("dispatch", story, unit, {"department": "station"}, office, set()))
                 found.append(("not_accept", story, unit, {**REASON, "route": "法院"}, office, set()))
+            above = set(ABOVE_UNIT[unit])
+            found.append(("urge", story, unit, {}, {REPORTER} | above, set()))
+            if unit in ("micro", "village", "township"):
+                data = {**REASON, "unit": SIBLINGS[unit]}
+                found.append(("transfer", story, unit, data, people_there, set()))
             if unit in ("village", "township", "city"):
                 found.append(("return", story, unit, REASON, people_there, set()))
+        until = str((datetime.now(UTC) + timedelta(days=30)).date())
+        found.append(("ask_time", accepted, unit, {"extra": "50", **REASON}, people_there, set()))
+        found.append(("ask_suspension", accepted, unit, {"review_on": until, **REASON}, people_there, set()))
+        may, could = DECIDERS[unit]
+        may, could = (may, could) if unit == "city" else (may | could, set())
+        found.append(("grant_time", asked, unit, {}, may, could))
+        found.append(("suspend", asked_to_stop, unit, {}, may, could))
+        found.append(("refuse", asked, unit, REASON, may, could))
+        found.append(("resume", suspended, unit, {}, people_there | (set(ABOVE_UNIT[unit]) & RESUMERS), set()))
+        found.append(("note", suspended, unit, {"note": "看过了"}, seen, set()))
+        found.append(("withdraw", suspended, unit, {}, {REPORTER}, set()))
+    found.append(("decline", reported, "department", REASON, DEPARTMENT, set()))
     checks: list[tuple[str, set[str], set[str]]] = [
         ("micro", {"village_chief"}, set()),
         ("village", TOWNSHIP, set()),
@@ -112,6 +167,8 @@ def rows() -> list[Row]:
         checkers = may | handled
         found.append(("verify", resolved, unit, {}, may, handled))
         found.append(("rework", resolved, unit, REASON, may, handled))
+        urgers = set(ABOVE_UNIT[VERIFIES_AT[unit]])
+        found.append(("urge", resolved, unit, {}, {REPORTER} | urgers, set()))
         found.append(("note", resolved, unit, {"note": "看过了"}, NOTERS | checkers, set()))
         ask = may - {"township_chief"}
         found.append(("rate", callback, unit, {"satisfaction": 4}, {REPORTER} | ask, handled))
@@ -176,6 +233,9 @@ def test_every_state_a_transition_starts_from_has_its_row():
     stories = {
         "reported": {"reported", "dispatched"},
         "accepted": {"accepted"},
+        "asked": {"accepted"},
+        "asked_to_stop": {"accepted"},
+        "suspended": {"suspended"},
         "resolved": {"resolved"},
         "callback": {"callback"},
     }

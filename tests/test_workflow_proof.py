@@ -45,7 +45,7 @@ transitions:
     by: [micro_chief]
     needs: [reason]
     tells: [reporter]
-  resume:
+  take_up:
     label: {zh: 继续, en: Resume}
     from: [paused]
     to: accepted
@@ -116,6 +116,12 @@ ISSUE_FAULTS = {
     "unknown kind of state": ("kind: done\n    tone: green", "kind: over\n    tone: green", "kind: over", "open or done"),
     "unknown tone": ("tone: violet", "tone: pink", "tone: pink", "must be one of"),
     "unknown button": ("button: danger\n    from: [callback]", "button: huge\n    from: [callback]", "button: huge", "must be one of"),
+    "unknown clock": ("clock: hold", "clock: later", "clock: later", "must be one of restart, hold, go_on"),
+    "clock held nowhere": ("    to: suspended\n", "    to: same\n", "clock: hold", "lead from one state to one other"),
+    "clock that goes on elsewhere": ("from: [suspended]\n    to: accepted", "from: [suspended]\n    to: resolved", "clock: go_on", "back to where it was held"),
+    "clock that goes on from elsewhere": ("from: [suspended]\n    to: accepted", "from: [suspended, resolved]\n    to: accepted", "clock: go_on", "back to where"),
+    "choice without options": ("kind: scale", "kind: choice", "satisfaction: {kind: choice", "a choice has options"),
+    "option in one language": ("{zh: 原时限的一半, en: Half of the original limit}", "{zh: 原时限的一半}", "50: {zh", "'en' is missing"),
     "unknown key": ("tells: [handler]\n    emits: issue.closed\n  contest", "tell: [handler]\n  contest", "tell: [handler]", "unknown key 'tell'"),
     "missing key": ("    icon: eye-check\n    due", "    due", "  resolved:", "'icon' is missing"),
     "missing section": ("start: reported\n", "", "workflow: issue", "'start' is missing"),
@@ -172,7 +178,7 @@ def test_a_workflow_with_a_fault_is_refused_at_its_line(edit, fault):
 
 def test_a_state_that_nothing_leads_out_of_is_refused(edit):
     edit("issue.yaml", "  closed:\n", NEW_STATE)
-    edit("issue.yaml", "    from: [reported, dispatched, accepted, resolved]\n", "    from: [reported, dispatched, accepted, resolved, paused]\n")
+    edit("issue.yaml", "    from: [reported, dispatched, accepted, suspended, resolved]\n", "    from: [reported, dispatched, accepted, suspended, resolved, paused]\n")
     folder = edit("issue.yaml", "transitions:\n", NEW_MOVES.replace("from: [paused]\n    to: accepted", "from: [paused]\n    to: paused"))
     check(folder, "issue.yaml", "  paused:", "no end can be reached")
 
@@ -326,7 +332,7 @@ def test_the_diagram_shows_every_state_and_move():
 def with_pause(edit, db_session):
     """The issue workflow with one state and two moves more, by an edit of the file alone."""
     edit("issue.yaml", "  closed:\n", NEW_STATE)
-    edit("issue.yaml", "    from: [reported, dispatched, accepted, resolved]\n", "    from: [reported, dispatched, accepted, resolved, paused]\n")
+    edit("issue.yaml", "    from: [reported, dispatched, accepted, suspended, resolved]\n", "    from: [reported, dispatched, accepted, suspended, resolved, paused]\n")
     folder = edit("issue.yaml", "transitions:\n", NEW_MOVES)
     flow.use(folder)
     db.set_clock(MONDAY)
@@ -347,7 +353,7 @@ def test_a_state_and_a_move_added_in_the_file_work_without_python(with_pause, ci
     assert (paused.status_code, paused.get_json()["state"]) == (201, "paused")
     assert paused.get_json()["due_at"]
     assert client.send(url, {"name": "resolve", "result": "x"}, city.micro_chief).status_code == 409
-    assert client.send(url, {"name": "resume"}, city.micro_chief).get_json()["state"] == "accepted"
+    assert client.send(url, {"name": "take_up"}, city.micro_chief).get_json()["state"] == "accepted"
 
 
 def test_the_boot_stops_at_a_wrong_file(edit, servers, tmp_path):

@@ -23,7 +23,8 @@ from gridgov import db, outbox, timers
 from gridgov.db import session, utcnow
 from gridgov.demo import names, pictures, story, texts
 from gridgov.demo.ids import uuid7_at
-from gridgov.demo.lives import Life, Plan, Step
+from gridgov.demo.lives import Life, Step
+from gridgov.demo.plans import Plan
 from gridgov.demo.roster import SHANGHAI, Roster
 from gridgov.grids.models import Grid, Level
 from gridgov.grids.queries import under

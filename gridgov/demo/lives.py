@@ -12,6 +12,7 @@ from typing import Any
 
 from gridgov import calendars
 from gridgov.demo import story, texts
+from gridgov.demo.plans import Plan
 from gridgov.demo.roster import SHANGHAI, Duty, Roster
 from gridgov.issues import flow
 from gridgov.issues.models import Issue
@@ -43,51 +44,11 @@ ESCALATE_H: Hours = {
     "city": (0.6, 5.0),
     "department": (2, 5),
 }
+DECLINE_H: Hours = {"department": (0.5, 5.0)}
 VERIFY_H = (1, 10)
 LATE_H = (2, 20)
-LATE_LEVELS = ("micro", "village", "township", "city", "department", "department", "verify")
 PROMPT = 0.8  # How often a micro chief who would be late answers before the time is up after all.
 CALLERS = {Role.VILLAGE_CHIEF, Role.TOWNSHIP_OFFICE, Role.CITY_OFFICE}
-
-
-@dataclass
-class Plan:
-    """What will be the matter with one issue: who solves it in the end, and what goes wrong on the way."""
-
-    solved: str
-    department: str | None
-    late: str | None = None
-    accepts_first: bool = False
-    returned: bool = False
-    reworked: bool = False
-    contested: bool = False
-    declined: bool = False
-    refused: bool = False
-    withdrawn: bool = False
-    silent: bool = False
-    by_phone: bool = False
-
-    @classmethod
-    def draw(cls, solved: str, rng: random.Random) -> "Plan":
-        """A plan by chance, for a problem that is usually solved at `solved`, e.g. "village" or
-        "department:water".
-        """
-        level, _colon, department = solved.partition(":")
-        chance = rng.random
-        return cls(
-            level,
-            department or None,
-            late=rng.choice(LATE_LEVELS) if chance() < 0.16 else None,
-            accepts_first=chance() < 0.5,
-            returned=chance() < 0.12,
-            reworked=chance() < 0.1,
-            contested=chance() < 0.07,
-            declined=chance() < 0.12,
-            refused=chance() < 0.025,
-            withdrawn=chance() < 0.03,
-            silent=chance() < 0.35,
-            by_phone=chance() < 0.15,
-        )
 
 
 @dataclass
@@ -129,6 +90,8 @@ class Life:
                 self.reporter,
                 {"reason": texts.pick("withdraw", self.rng)},
             )
+        if self.issue.asked_kind:
+            return self._decide(now)
         step = getattr(self, f"_{self.issue.state}", None)
         return step(now) if step else None
 
@@ -155,20 +118,46 @@ class Life:
 
     def _accepted(self, now: datetime) -> Step | None:
         level = self.level
-        if level == "department" and self.plan.declined:
-            self.plan.declined = False
-            return self._by_unit(
-                now, ESCALATE_H, "escalate", {"reason": texts.pick("escalate", self.rng, "department")}
-            )
         if not self._due_here(level):
             return self._onward(now, level)
+        if self.plan.suspended and self.subject.scene and level != "micro":
+            self.plan.suspended = False
+            until = (now + timedelta(days=self.rng.randint(20, 70))).astimezone(SHANGHAI).date()
+            data = {"reason": texts.pick("ask_suspension", self.rng), "review_on": str(until)}
+            return self._by_unit(now, ESCALATE_H, "ask_suspension", data)
+        if self.plan.extended and level != "micro":
+            self.plan.extended = False
+            data = {"extra": self.rng.choice(("25", "50")), "reason": texts.pick("ask_time", self.rng)}
+            return self._by_unit(now, ESCALATE_H, "ask_time", data)
         if self.noted < 2 and self.rng.random() < 0.3:
             self.noted += 1
             return self._by_unit(now, ESCALATE_H, "note", {"note": self._words("progress_notes")})
         data = {"result": self.subject.result}
         return self._by_unit(now, RESOLVE_H, "resolve", data, late=True, photos=1)
 
+    def _decide(self, now: datetime) -> Step | None:
+        """The level above grants it, mostly; in time or not at all."""
+        able = self.roster.deciders(self.issue, now)
+        at = self._office(now, 0.5, 5)
+        if not able or self.issue.due_at is None or at >= self.issue.due_at:
+            return None
+        grant = {"extension": "grant_time", "suspension": "suspend"}[self.issue.asked_kind or ""]
+        if self.rng.random() < 0.2:
+            return Step(at, "refuse", self.rng.choice(able).person, {"reason": texts.pick("refuse", self.rng)})
+        return Step(at, grant, self.rng.choice(able).person)
+
+    def _suspended(self, now: datetime) -> Step | None:
+        """Work goes on when the weather lets it, or on the review date."""
+        if self.rng.random() < 0.5 or self.issue.due_at is None:
+            return None
+        at = now + (self.issue.due_at - now) * self.rng.uniform(0.3, 0.9)
+        actor = self._somebody(at)
+        return Step(self._office(at, 0, 3), "resume", actor.person, {"note": texts.pick("resume", self.rng)}) if actor else None
+
     def _dispatched(self, now: datetime) -> Step | None:
+        if self.plan.declined:
+            self.plan.declined = False
+            return self._by_unit(now, DECLINE_H, "decline", {"reason": texts.pick("escalate", self.rng, "department")})
         return self._by_unit(
             now, ACCEPT_H, "accept", {"note": texts.pick("accept_notes", self.rng)}, late=True
         )

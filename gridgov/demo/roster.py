@@ -21,6 +21,8 @@ ROLES = (
     Role.TOWNSHIP_OFFICE,
     Role.CITY_OFFICE,
     Role.DEPARTMENT,
+    Role.CITY_CHIEF,
+    Role.CITY_LEADER,
 )
 
 
@@ -52,10 +54,18 @@ class Roster:
 
     def there(self, issue: Issue, at: datetime) -> list[Duty]:
         """Who may act for the issue's unit on that day."""
+        return self._among(issue.unit_code or issue.department_id, set(flow.handler_roles(issue.unit_code)), at)
+
+    def deciders(self, issue: Issue, at: datetime) -> list[Duty]:
+        """Who may decide on that day what its handler asks for: the unit one level up, over the city's office its leaders."""
+        own = issue.unit_code == issue.decides_code
+        roles = {Role.CITY_CHIEF, Role.CITY_LEADER} if own else set(flow.handler_roles(issue.decides_code))
+        return self._among(issue.decides_code, roles, at)
+
+    def _among(self, unit: str | UUID | None, roles: set[Role], at: datetime) -> list[Duty]:
         day = at.astimezone(SHANGHAI).date()
-        roles = set(flow.handler_roles(issue.unit_code))
         return [
             duty
-            for duty in self._at.get(issue.unit_code or issue.department_id, [])
+            for duty in self._at.get(unit, [])
             if duty.role in roles and duty.starts_on <= day and (duty.ends_on is None or day <= duty.ends_on)
         ]

@@ -15,7 +15,7 @@ from gridgov.db import JSONB, TZ, session, utcnow, uuid7
 from gridgov.errors import Conflict, Invalid
 from gridgov.grids import queries as grids
 from gridgov.i18n import _
-from gridgov.issues import flow, hops, intake
+from gridgov.issues import asks, flow, hops, intake
 from gridgov.issues.models import Category, Issue, IssueEvent, IssuePhoto
 from gridgov.limits import Limit
 from gridgov.people import queries as people
@@ -147,8 +147,16 @@ def _make(move: Move) -> IssueEvent:
         due, limit = None, None
         if moved or transition.name in workflow.states[before].overdue:
             issue.generation += 1
-            timers.cancel(issue.id, at=move.at)
-            if moved and issue.ended_at is None:
+            if moved and transition.clock != "hold":
+                asks.forget(issue)
+            if transition.clock == "hold":
+                review_at, limit = asks.hold(issue, move.at)
+                due = _review(issue, move.at, review_at)
+            elif transition.clock == "go_on":
+                asks.go_on(issue, workflow.states[before].due or "", move.at)
+            else:
+                timers.cancel(issue.id, at=move.at, kind=None if moved else workflow.states[before].due)
+            if moved and issue.ended_at is None and transition.clock == "restart":
                 due, limit = _deadline(issue, move.at)
             elif not moved:
                 limit = workflow.states[issue.state].again
@@ -185,16 +193,18 @@ def _automatic(issue: Issue, now: datetime) -> None:
 
 def _deadline(issue: Issue, at: datetime) -> tuple[calendars.Deadline, Limit]:
     """The deadline of the present state, set on the issue with the moment it turns yellow."""
-    rules, state = flow.rules(), flow.current().states[issue.state]
-    if state.due is None:
-        raise AssertionError("open states have a deadline: proven at boot")
-    level = rules.level_of(issue.unit_code).name if issue.unit_code else None
-    limit = rules.limit(state.due, level=level, grade=issue.grade)
-    calendar = hops.calendar(issue)
+    limit, calendar = flow.limit(issue), hops.calendar(issue)
     due = calendar.due(at, limit)
     issue.due_at, issue.due_provisional = due.due_at, due.provisional
-    issue.warn_at = calendar.warn_at(at, limit, rules.yellow_share)
+    issue.warn_at = calendar.warn_at(at, limit, flow.rules().yellow_share)
     return due, limit
+
+
+def _review(issue: Issue, at: datetime, review_at: datetime) -> calendars.Deadline:
+    """The day on which a stopped issue is looked at again, as the deadline of the state it waits in."""
+    issue.due_at, issue.due_provisional = review_at, False
+    issue.warn_at = review_at - (review_at - at) * flow.rules().yellow_share
+    return calendars.Deadline(review_at, False)
 
 
 def _start_timer(issue: Issue, at: datetime, due: calendars.Deadline, limit: Limit, *, warns: bool) -> None:

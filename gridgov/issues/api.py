@@ -5,19 +5,21 @@ from uuid import UUID
 
 from flask import Blueprint
 
-from gridgov.issues import actions, queries, queues, schemas
+from gridgov.issues import actions, queries, queues, schemas, suspended
 from gridgov.issues.schemas import (
     CategoryListSchema,
+    CursorSchema,
     EventListSchema,
     IssuePageSchema,
     IssueSchema,
     ListSchema,
     ReportSchema,
+    SuspendedPageSchema,
     TransitionListSchema,
 )
 from gridgov.people.limits import limited
 from gridgov.people.scopes import scope
-from gridgov.web import current_user, gives, takes
+from gridgov.web import current_user, gives, public, takes
 
 bp = Blueprint("issues", __name__)
 
@@ -89,6 +91,16 @@ def act(issue_id: UUID) -> Any:
     name, expected = data.pop("name"), data.pop("generation")
     actions.act(issue, name, actor=current_user, data=data, expected=expected, locked=True)
     return schemas.brief(issue)
+
+
+@bp.get("/public/suspended")
+@public
+@gives(SuspendedPageSchema)
+@takes(CursorSchema, location="query")
+def list_suspended(cursor: str | None) -> Any:
+    """What is suspended now, newest first. Needs no sign-in; confidential reports are left out."""
+    page = suspended.page(cursor)
+    return {"items": page.rows, "next": page.next}
 
 
 @bp.get("/categories")

@@ -59,8 +59,8 @@ def under(code: str) -> str:
 
 
 def unit(code: str) -> str:
-    """The condition that the unit of a grid has it."""
-    return f"issues.unit_code = '{_digits(code)}'"
+    """The condition that the unit of a grid has it, or is to decide what its handler asks for."""
+    return f"issues.unit_code = '{_digits(code)}' OR issues.decides_code = '{_digits(code)}'"
 
 
 def department(key: UUID) -> str:

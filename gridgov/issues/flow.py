@@ -4,6 +4,7 @@ Guards say whether a move is possible, effects what it changes, actors who someb
 Source: DOMAIN "The closed loop".
 """
 
+import importlib
 from collections.abc import Iterable
 from pathlib import Path
 from uuid import UUID
@@ -23,7 +24,7 @@ from gridgov.people.models import Department, Person, Post, Role
 from gridgov.workflow import Move, State, Workflow
 
 REPORTER, SYSTEM = "reporter", "system"
-AUDIENCES = {"reporter", "unit", "handler", "left"}
+AUDIENCES = {"reporter", "unit", "handler", "left", "decider"}
 HANDLING_EVENTS = ("accept", "resolve")
 _folder = ROOT / "workflows"
 _loaded: dict[Path, Workflow] = {}
@@ -52,7 +53,8 @@ def load(folder: Path) -> Workflow:
     if folder not in _loaded:
         limits = policy.load(folder).always()
         roles = [str(role) for role in Role]
-        actors = {REPORTER, SYSTEM, *roles, *(f"area:{r}" for r in roles), *(f"above:{r}" for r in roles)}
+        importlib.import_module("gridgov.issues.asks")  # It registers its guards and effects, and needs this module whole.
+        actors = {REPORTER, SYSTEM, *roles, *(f"{where}:{r}" for where in ("area", "above", "decider") for r in roles)}
         _loaded[folder] = Workflow.load(
             folder / "issue.yaml", guards=GUARDS, effects=EFFECTS, actors=actors, audiences=AUDIENCES,
             limits=limits,
@@ -61,7 +63,7 @@ def load(folder: Path) -> Workflow:
 
 
 def actors(person: Person | None, issue: Issue, posts: Iterable[Post]) -> frozenset[str]:
-    """What this person is towards the issue now: reporter, ROLE at the answerable unit, area:ROLE, above:ROLE."""
+    """What this person is towards the issue now: reporter, ROLE at the answerable unit, area:ROLE, above:ROLE, decider:ROLE."""
     if person is None:
         return frozenset({SYSTEM})
     names = {REPORTER} if person.id == issue.reporter_id else set()
@@ -72,6 +74,8 @@ def actors(person: Person | None, issue: Issue, posts: Iterable[Post]) -> frozen
         elif post.grid_code is not None:
             if issue.grid_code.startswith(post.grid_code):
                 names.add(f"area:{post.role}")
+            if issue.decides_code == post.grid_code:
+                names.add(f"decider:{post.role}")
             if issue.unit_code == post.grid_code:
                 names.add(str(post.role))
             elif (issue.unit_code or _dispatcher(issue)).startswith(post.grid_code):
@@ -81,7 +85,8 @@ def actors(person: Person | None, issue: Issue, posts: Iterable[Post]) -> frozen
 
 def acting_role(move: Move) -> str:
     """The role in which the actor makes this move; the file's order of roles decides between several."""
-    fitting = move.transition.by & move.actors
+    # Where it is held, at the unit or above it, is in the event's unit; the role is what people read.
+    fitting = {name.rpartition(":")[2] for name in move.transition.by & move.actors}
     for name in (REPORTER, SYSTEM, *map(str, Role)):
         if name in fitting:
             return name
@@ -104,6 +109,15 @@ def _level(issue: Issue) -> policy.LevelSpec:
     if issue.unit_code is None:
         raise AssertionError("a department has no level")
     return rules().level_of(issue.unit_code)
+
+
+def limit(issue: Issue) -> Limit:
+    """How long the answerable unit has in the present state."""
+    state = current().states[issue.state]
+    if state.due is None:
+        raise AssertionError("open states have a deadline: proven at boot")
+    level = rules().level_of(issue.unit_code).name if issue.unit_code else None
+    return rules().limit(state.due, level=level, grade=issue.grade)
 
 
 def warning(state: State, limit: Limit) -> int | None:

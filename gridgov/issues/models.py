@@ -43,7 +43,8 @@ class Issue(Model, table=True):
     """One problem, from report to archive. `grid_code` is where it is; `unit_code` or `department_id` who answers for it.
 
     `generation` counts moves: a timer of an older one does nothing. `last_seq` is the number of its last event.
-    `due_at` and `warn_at` belong to the present state.
+    `due_at` and `warn_at` belong to the present state. `asked_kind` is what its handler asks for (extension, suspension) with
+    event `asked_seq`, and the office of `decides_code` decides.
     `on_time`, `solved` and `satisfaction` (1 to 5) are three separate results.
     """
 
@@ -62,6 +63,13 @@ class Issue(Model, table=True):
         sa.CheckConstraint(
             "rework_count >= 0 AND generation >= 0 AND hop_n >= 1", name="counts_not_negative"
         ),
+        sa.CheckConstraint(
+            "num_nulls(asked_kind, asked_seq, decides_code) IN (0, 3) AND (asked_kind IS NULL OR ended_at IS NULL)",
+            name="request_is_whole",
+        ),
+        sa.CheckConstraint("asked_kind IN ('extension', 'suspension')", name="asked_kind_known"),
+        sa.Index("ix_issues_suspended", "id", postgresql_where=sa.text("state = 'suspended'")),
+        sa.Index("ix_issues_decides", "decides_code", "due_at", postgresql_where=sa.text("decides_code IS NOT NULL")),
         sa.Index("ix_issues_unit_open", "unit_code", "due_at", postgresql_where=sa.text("ended_at IS NULL")),
         sa.Index(
             "ix_issues_department_open",
@@ -103,6 +111,9 @@ class Issue(Model, table=True):
     due_at: datetime | None = Field(default=None, sa_type=TZ)
     warn_at: datetime | None = Field(default=None, sa_type=TZ)
     due_provisional: bool = False
+    asked_kind: str | None = Field(default=None, max_length=12)
+    asked_seq: int | None = None
+    decides_code: str | None = Field(default=None, foreign_key="grids.code", sa_type=sa.Text)
     handler_id: UUID | None = Field(default=None, foreign_key="persons.id")
     handling_hop: int | None = None
     verifier_id: UUID | None = Field(default=None, foreign_key="persons.id")

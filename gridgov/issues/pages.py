@@ -17,13 +17,26 @@ from gridgov import events
 from gridgov.db import session, utcnow
 from gridgov.errors import Invalid, TooMany
 from gridgov.i18n import _, pick
-from gridgov.issues import actions, drafts, flow, forms, moving, queries, queues, report_form, words
+from gridgov.issues import (
+    actions,
+    asks,
+    drafts,
+    flow,
+    forms,
+    moving,
+    queries,
+    queues,
+    report_form,
+    schemas,
+    suspended,
+    words,
+)
 from gridgov.issues.models import Issue
 from gridgov.people import limits, queries as people
 from gridgov.people.csrf import redraw
 from gridgov.people.models import Person
 from gridgov.photos import uploads
-from gridgov.web import current_user
+from gridgov.web import current_user, public, takes
 
 bp = Blueprint("issues", __name__, template_folder="templates")
 uploads.expected |= {"issues.send": actions.MAX_PHOTOS, "issues.act": actions.MAX_PHOTOS}
@@ -39,7 +52,7 @@ def names(state: BlueprintSetupState) -> None:
         "crs": config.tile_crs,
         "attribution": config.tile_attribution,
     }
-    state.app.jinja_env.globals.update(say=words, departments_for=departments_for, map_tiles=tiles)
+    state.app.jinja_env.globals.update(say=words, departments_for=departments_for, units_for=asks.siblings, map_tiles=tiles)
 
 
 def departments_for(issue: Issue) -> list[tuple[str, str]]:
@@ -137,6 +150,14 @@ def todo() -> ResponseReturnValue:
         posts=people.live_posts(current_user),
         handles=queries.handles(current_user),
     )
+
+
+@bp.get("/public/suspended")
+@public
+@takes(schemas.CursorSchema, location="query")
+def suspended_list(cursor: str | None) -> ResponseReturnValue:
+    """What is suspended now, newest first, for everybody."""
+    return render_template("issues/suspended.html", page=suspended.page(cursor))
 
 
 # One issue --------------------------------------------------------------------------------------------------

@@ -135,7 +135,8 @@ def todo(person: Person, *, cursor: str | None = None, limit: int = paging.LIMIT
 def todo_count(person: Person, *, most: int = 100) -> int:
     """How many issues wait for this person, counted up to `most`. On every page, so it is plain SQL."""
     codes, departments = handled_codes(person), sorted(people.reach(person).departments)
-    ways = ["unit_code = ANY(:codes)"] * bool(codes) + ["department_id = ANY(:departments)"] * bool(departments)
+    at_grids = ["unit_code = ANY(:codes)", "decides_code = ANY(:codes)"]
+    ways = at_grids * bool(codes) + ["department_id = ANY(:departments)"] * bool(departments)
     if not ways:
         return 0
     some = f"SELECT 1 FROM issues WHERE ended_at IS NULL AND ({' OR '.join(ways)}) LIMIT :most"  # noqa: S608 – constants of this function.
@@ -162,7 +163,7 @@ def handled_codes(person: Person) -> list[str]:
 
 
 def waits(person: Person) -> sa.ColumnElement[bool]:
-    """The SQL condition that an issue is open and a unit of this person's has it now."""
+    """The SQL condition that an issue is open and a unit of this person's has it now, or is to decide what it asks for."""
     codes, departments = handled_codes(person), people.reach(person).departments
     return sa.and_(sa.or_(sa.false(), *_belongs(codes, departments)), Issue.ended_at.is_(None))
 
@@ -170,7 +171,7 @@ def waits(person: Person) -> sa.ColumnElement[bool]:
 def _belongs(codes: Sequence[str], departments: frozenset[UUID]) -> list[sa.ColumnElement[bool]]:
     ways: list[sa.ColumnElement[bool]] = []
     if codes:
-        ways.append(Issue.unit_code.in_(codes))
+        ways += [Issue.unit_code.in_(codes), Issue.decides_code.in_(codes)]
     if departments:
         ways.append(Issue.department_id.in_(departments))
     return ways

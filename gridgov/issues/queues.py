@@ -54,7 +54,7 @@ class Line(NamedTuple):
     """An issue as the desk's list shows it, in words where it can be.
 
     `due_at` is aware UTC, `due` the same as text, `left` says how long that is; none when it has ended. `colour` is green,
-    yellow, red, or grey when it has ended.
+    yellow, red, or grey when it has ended. `asked` is what its handler asks of the level above, if anything.
     """
 
     id: UUID
@@ -69,6 +69,7 @@ class Line(NamedTuple):
     due_at: datetime | None
     due: str
     left: str
+    asked: str | None
     thumb: UUID | None
 
 
@@ -103,7 +104,7 @@ LINES = """
         (SELECT photo_id FROM issue_photos WHERE issue_id = top.id AND stage = 'before' ORDER BY photo_id LIMIT 1) AS thumb
     FROM (
         SELECT id, number, left(text, 90) AS text, category_code, grid_code, unit_code, department_id, state, grade, due_at,
-            warn_at
+            warn_at, asked_kind
         FROM issues WHERE {where} ORDER BY {order} LIMIT {limit}
     ) AS top
     JOIN categories ON categories.code = top.category_code
@@ -285,7 +286,7 @@ class _Drawing:
         due, left = (due_at.isoformat(), self.count(due_at)) if due_at else ("", "")
         return Line(
             row.id, row.number, names.title(row), self._name(row.category, row.category_en), row.place, unit, row.state,
-            row.grade, queries.colour(row, self.now), due_at, due, left, row.thumb,
+            row.grade, queries.colour(row, self.now), due_at, due, left, row.asked_kind, row.thumb,
         )  # fmt: skip
 
     def _name(self, chinese: str, english: str) -> str:

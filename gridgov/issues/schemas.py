@@ -16,6 +16,13 @@ from gridgov.workflow import FieldSpec
 TEXT_MAX = 1000
 
 
+class DayField(fields.Date):
+    """A day, kept as text (2026-11-30), for what was given with a move is kept as JSON."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+        return super()._deserialize(value, *args, **kwargs).isoformat()
+
+
 class ReportSchema(Schema):
     """A problem as reported. `id` is minted by the sender: sent again it gives the same issue. Positions are WGS-84."""
 
@@ -89,6 +96,10 @@ class IssueSchema(Schema):
     due_at = fields.DateTime(format="iso", allow_none=True)
     due_provisional = fields.Boolean()
     colour = fields.String()
+    asked = fields.String(
+        attribute="asked_kind", allow_none=True,
+        metadata={"description": "what its handler asks of the level above: extension, suspension, or null"},
+    )  # fmt: skip
     rework_count = fields.Integer()
     on_time = fields.Boolean(allow_none=True)
     solved = fields.Boolean(allow_none=True)
@@ -107,6 +118,31 @@ class IssuePageSchema(Schema):
     """A page of issues; `next` is the cursor of the following one, null on the last."""
 
     items = fields.List(fields.Nested(IssueSchema))
+    next = fields.String(allow_none=True)
+
+
+class CursorSchema(Schema):
+    """Where to go on in a list."""
+
+    cursor = fields.String(load_default=None, validate=validate.Length(max=200))
+
+
+class SuspendedSchema(Schema):
+    """A suspended issue: since when, why, and when it is looked at again. Nothing about people."""
+
+    number = fields.String()
+    category = fields.String()
+    place = fields.String()
+    unit = fields.String()
+    since = fields.DateTime(format="iso")
+    reason = fields.String()
+    review_at = fields.DateTime(format="iso")
+
+
+class SuspendedPageSchema(Schema):
+    """A page of suspended issues; `next` is the cursor of the following one, null on the last."""
+
+    items = fields.List(fields.Nested(SuspendedSchema))
     next = fields.String(allow_none=True)
 
 
@@ -190,6 +226,10 @@ def _field(spec: FieldSpec) -> fields.Field:
         return fields.Integer(validate=validate.Range(spec.low, spec.high))
     if spec.kind == "yesno":
         return fields.Boolean()
+    if spec.kind == "date":
+        return DayField()
+    if spec.kind == "choice":
+        return fields.String(validate=validate.OneOf(list(spec.options)))
     return fields.String(validate=validate.Length(max=spec.max))
 
 

@@ -4,13 +4,13 @@ Templates of every package get this module as `say`.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from flask import url_for
 
-from gridgov.i18n import _, dt, pick
+from gridgov.i18n import _, day, dt, pick
 from gridgov.issues import flow, queries
 from gridgov.issues.models import Category, Issue, IssueEvent
 from gridgov.issues.names import title as title  # For templates: say.title(issue).
@@ -26,7 +26,7 @@ CATEGORY_ICONS = {
 STEPS_SHOWN = 6
 LATE_EVENTS = {"remind", "overdue_up"}
 # What somebody gave with a step, in the order it is told. Photos stand below; who has it now stands beside.
-TOLD_FIELDS = ("reason", "route", "result", "satisfaction", "note")
+TOLD_FIELDS = ("extra", "review_on", "reason", "route", "result", "satisfaction", "note")
 
 
 class Asked(NamedTuple):
@@ -59,6 +59,12 @@ def states() -> dict[str, State]:
 def explain(issue: Issue, unit: str) -> str:
     """One sentence: who has it now, until when, and what happens then. `unit` names who answers for it."""
     return pick(state(issue).explain).format(unit=unit, due=dt(issue.due_at))
+
+
+def asked(kind: str | None) -> str:
+    """What a handler asks of the level above, in words; nothing when nothing is asked."""
+    words = {"extension": _("Asks for more time"), "suspension": _("Asks to be suspended")}
+    return words.get(kind or "", "")
 
 
 def category(kind: Category) -> str:
@@ -186,10 +192,18 @@ def said(event: IssueEvent) -> str:
         if value in (None, ""):
             continue
         spec = flow.current().fields[name]
-        lines.append((pick(spec.label), satisfaction(value) if spec.kind == "scale" else str(value)))
+        lines.append((pick(spec.label), _told(spec, value)))
     if len(lines) == 1 and lines[0][0] not in _headed():
         return lines[0][1]
     return "\n".join(_("%(word)s: %(text)s", word=word, text=text) for word, text in lines)
+
+
+def _told(spec: FieldSpec, value: Any) -> str:
+    if spec.kind == "scale":
+        return satisfaction(value)
+    if spec.kind == "choice":
+        return pick(spec.options.get(str(value), str(value)))
+    return day(date.fromisoformat(value)) if spec.kind == "date" else str(value)
 
 
 def _headed() -> set[str]:
@@ -197,7 +211,7 @@ def _headed() -> set[str]:
     return {
         pick(spec.label)
         for spec in flow.current().fields.values()
-        if spec.kind == "scale" or spec.name == "route"
+        if spec.kind in ("scale", "date", "choice") or spec.name == "route"
     }
 
 
@@ -208,6 +222,11 @@ def fields(move: Transition) -> list[Asked]:
     """What a move asks for: first what it needs, then what it may take."""
     known = flow.current().fields
     return [Asked(known[n], True) for n in move.needs] + [Asked(known[n], False) for n in move.may]
+
+
+def options(spec: FieldSpec) -> list[tuple[str, str]]:
+    """What a choice offers, as (value, words)."""
+    return [(value, pick(words)) for value, words in spec.options.items()]
 
 
 def labels(asked: Iterable[Asked]) -> dict[str, str]:

@@ -15,7 +15,7 @@ from gridgov.issues.models import Issue, IssueEvent
 from gridgov.notices import deliveries
 from gridgov.notices.models import Notice
 from gridgov.people import queries as people
-from gridgov.people.models import Person
+from gridgov.people.models import Person, Role
 
 TOPIC = "issue.told"
 WARNED = "warn:"  # Before an audience: it is told that time runs short, not what happened.
@@ -95,6 +95,8 @@ def _audience(name: str, issue: Issue, event: IssueEvent, left: list[str | None]
         return [issue.handler_id] if issue.handler_id else []
     if name == "unit":
         return _holders(event.unit_code, event.department_id)
+    if name == "decider":
+        return _deciders(event)
     if name == "left" and left:
         return _holders(left[0], UUID(left[1]) if left[1] else None)
     return []
@@ -109,6 +111,14 @@ def _units(event: IssueEvent, payload: dict[str, Any]) -> dict[tuple[str | None,
         elif audience == "left" and (left := payload.get("left")):
             units.setdefault((left[0], UUID(left[1]) if left[1] else None), audience)
     return units
+
+
+def _deciders(event: IssueEvent) -> list[UUID]:
+    """The office one level up; what the city's own office asks, its leaders decide."""
+    code = event.data.get("decider")
+    if code is None or code != event.unit_code:
+        return _holders(code, None)
+    return [p.id for p in people.holders(grid_code=code, roles=(Role.CITY_CHIEF, Role.CITY_LEADER))]
 
 
 def _holders(unit_code: str | None, department_id: UUID | None) -> list[UUID]:

@@ -1,0 +1,203 @@
+"""What a handler asks of the level above, and moves to the side: more time, a stopped clock, a decline, a transfer, an urge.
+
+An issue has at most one open request: `asked_kind` with the number of its event, and the grid whose office decides it. An
+issue that moves on takes its request back. Source: DOMAIN "The closed loop": extension once on the next level's approval and
+at most half the original time, a second by the city office; suspension approved a level up, with a review date; a wrong
+dispatch declined once, with a reason; nobody urges more than once a day.
+"""
+
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+
+from gridgov import timers
+from gridgov.db import session
+from gridgov.errors import Invalid
+from gridgov.grids import queries as grids
+from gridgov.i18n import _
+from gridgov.issues import flow, hops
+from gridgov.issues.models import Hop, Issue, IssueEvent
+from gridgov.limits import Clock, Limit
+from gridgov.workflow import Move
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+EXTENSION, SUSPENSION = "extension", "suspension"
+EXTENSIONS_MOST = 2
+LEADERS = {"decider:city_chief", "decider:city_leader"}
+CLOSES = time(17, 30)  # A review date means the end of that day's office hours.
+GRANTED = sa.select(sa.func.count()).where(
+    IssueEvent.issue_id == sa.bindparam("issue"), IssueEvent.hop_n == sa.bindparam("hop"), IssueEvent.name == "grant_time"
+)  # fmt: skip
+LEFT_BY = sa.select(
+    sa.exists().where(
+        Hop.issue_id == sa.bindparam("issue"), Hop.left_by == sa.bindparam("by"),
+        sa.func.length(sa.func.coalesce(Hop.unit_code, "")) == sa.bindparam("length"),
+    )
+)  # fmt: skip
+URGED = sa.select(
+    sa.exists().where(
+        IssueEvent.issue_id == sa.bindparam("issue"), IssueEvent.name == "urge", IssueEvent.actor_id == sa.bindparam("by"),
+        IssueEvent.at >= sa.bindparam("since"),
+    )
+)  # fmt: skip
+
+
+def forget(issue: Issue) -> None:
+    """Take back what was asked: it was decided, or the issue has moved on."""
+    issue.asked_kind = issue.asked_seq = issue.decides_code = None
+
+
+def siblings(issue: Issue) -> list[tuple[str, str]]:
+    """The open grids beside the answerable one, under the same parent, as (code, name)."""
+    parent = flow.parent_unit(issue) if issue.unit_code else None
+    if parent is None:
+        return []
+    return [(grid.code, grid.name) for grid in grids.children(parent) if grid.code != issue.unit_code]
+
+
+def day_end(on: date) -> datetime:
+    """The moment at which a day's office hours are over."""
+    return datetime.combine(on, CLOSES, SHANGHAI)
+
+
+def decides_at(issue: Issue, kind: str) -> str:
+    """The grid that decides: one level up; for a second extension, and at the top, the city."""
+    city = (issue.unit_code or issue.grid_code)[: flow.rules().levels["city"].length]
+    if kind == EXTENSION and _granted(issue):
+        return city
+    return flow.parent_unit(issue) or city
+
+
+def _granted(issue: Issue) -> int:
+    given = {"issue": issue.id, "hop": issue.hop_n}
+    return session.connection().execute(GRANTED, given).scalar_one()
+
+
+# Guards ---------------------------------------------------------------------------------------------------------------
+
+
+def _in_time(move: Move) -> bool:
+    return move.subject.due_at is not None and move.at <= move.subject.due_at
+
+
+def _one_above(move: Move) -> bool:
+    """Whoever asked does not decide; where the city's own office asked, its leaders do."""
+    issue = move.subject
+    if issue.asked_seq is None or (move.actor and move.actor.id == _asker(issue)):
+        return False
+    return issue.unit_code != issue.decides_code or bool(LEADERS & move.actors)
+
+
+def _asker(issue: Issue) -> object:
+    asked = session.get(IssueEvent, (issue.id, issue.asked_seq))
+    return asked and asked.actor_id
+
+
+def _may_decline(move: Move) -> bool:
+    """Within the time for it, counted from the dispatch."""
+    issue = move.subject
+    hop = session.get_one(Hop, (issue.id, issue.hop_n))
+    limit = flow.rules().limit("decline", level=None, grade="C")
+    return move.at <= hops.calendar(issue).due(hop.entered_at, limit).due_at
+
+
+def _left_by(issue: Issue, by: str) -> bool:
+    given = {"issue": issue.id, "by": by, "length": len(issue.unit_code or "")}
+    return session.connection().execute(LEFT_BY, given).scalar_one()
+
+
+def _not_urged_today(move: Move) -> bool:
+    midnight = datetime.combine(move.at.astimezone(SHANGHAI).date(), time(), SHANGHAI)
+    given = {"issue": move.subject.id, "by": move.actor and move.actor.id, "since": midnight}
+    return not session.connection().execute(URGED, given).scalar_one()
+
+
+flow.GUARDS |= {
+    "in_time": _in_time,
+    "nothing_asked": lambda move: move.subject.asked_kind is None,
+    "something_asked": lambda move: move.subject.asked_kind is not None,
+    "extension_asked": lambda move: move.subject.asked_kind == EXTENSION,
+    "suspension_asked": lambda move: move.subject.asked_kind == SUSPENSION,
+    "one_above": _one_above,
+    "extensions_left": lambda move: _granted(move.subject) < EXTENSIONS_MOST,
+    "may_decline": _may_decline,
+    "not_declined_before": lambda move: not _left_by(move.subject, "decline"),
+    "not_transferred_before": lambda move: not _left_by(move.subject, "transfer"),
+    "has_siblings": lambda move: bool(siblings(move.subject)),
+    "not_urged_today": _not_urged_today,
+}
+
+
+# Effects --------------------------------------------------------------------------------------------------------------
+
+
+def _ask(move: Move, kind: str) -> None:
+    issue = move.subject
+    issue.asked_kind, issue.asked_seq = kind, issue.last_seq + 1
+    issue.decides_code = move.data["decider"] = decides_at(issue, kind)
+
+
+def _ask_suspension(move: Move) -> None:
+    wanted = date.fromisoformat(move.data["review_on"])
+    today = move.at.astimezone(SHANGHAI).date()
+    most = flow.rules().limit("review", level=None, grade="C").amount_s
+    if not today < wanted <= today + timedelta(seconds=most):
+        days = most // 86_400
+        words = _("The review date must lie within the next %(n)s days.", n=days)
+        raise Invalid(words, errors={"review_on": [words]})
+    _ask(move, SUSPENSION)
+
+
+def _extend(move: Move) -> None:
+    """Give the share of the original limit that was asked for; the present deadline moves by it."""
+    issue, state = move.subject, flow.current().states[move.subject.state]
+    asked = session.get_one(IssueEvent, (issue.id, issue.asked_seq))
+    limit = flow.limit(issue)
+    extra = Limit(limit.amount_s * int(asked.data["extra"]) // 100, limit.clock)
+    follow(issue, timers.extend(issue.id, state.due or "", extra, at=move.at))
+    forget(issue)
+
+
+def _move_across(move: Move) -> None:
+    issue, code = move.subject, move.data["unit"]
+    if code not in dict(siblings(issue)) or not flow.on_duty(code, None):
+        words = _("It cannot be transferred there: the grid must be a neighbour at the same level with somebody on duty.")
+        raise Invalid(words, errors={"unit": [words]})
+    hops.move(move, unit_code=code)
+
+
+flow.EFFECTS |= {
+    "ask_extension": lambda move: _ask(move, EXTENSION),
+    "ask_suspension": _ask_suspension,
+    "extend": _extend,
+    "drop_request": lambda move: forget(move.subject),
+    "move_across": _move_across,
+}
+
+
+# The clock ------------------------------------------------------------------------------------------------------------
+
+
+def hold(issue: Issue, at: datetime) -> tuple[datetime, Limit]:
+    """Stop the clock of the present state. Returns when to look again, and how long that is."""
+    asked = session.get_one(IssueEvent, (issue.id, issue.asked_seq))
+    forget(issue)
+    timers.pause(issue.id, at=at)
+    review_at = day_end(date.fromisoformat(asked.data["review_on"]))
+    return review_at, Limit(max(1, round((review_at - at).total_seconds())), Clock.urgent_hour)
+
+
+def go_on(issue: Issue, kind: str, at: datetime) -> None:
+    """Let the stopped clock run on, with exactly what was left."""
+    timers.cancel(issue.id, at=at, kind=kind)
+    for timer in timers.resume(issue.id, at=at, generation=issue.generation):
+        follow(issue, timer)
+
+
+def follow(issue: Issue, timer: timers.Timer) -> None:
+    """Make what the issue shows agree with its timer: when due, from when yellow, whether provisional."""
+    issue.due_at, issue.due_provisional = timer.due_at, timer.provisional
+    share = flow.rules().yellow_share
+    yellow = hops.calendar(issue).due(timer.started_at, timer.limit - round(timer.total.amount_s * share)).due_at
+    issue.warn_at = max(yellow, min(timer.started_at, timer.due_at))

@@ -1,0 +1,312 @@
+"""What a handler asks of the level above, and moves to the side: through the real actions, on the small test city."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from gridgov import db, timers
+from gridgov.errors import IllegalTransition, Invalid, NotPermitted
+from gridgov.issues import actions, flow, queries
+from gridgov.issues.models import Issue
+from gridgov.notices.models import Notice
+from gridgov.people import actions as people
+from gridgov.people.models import Role
+from tests import seed
+from tests.test_workflow_life import deliver_all, names_of, sweep
+
+MONDAY = datetime(2026, 11, 16, 1, 0, tzinfo=UTC)  # 09:00 in Wugang, a working day.
+HALF = {"extra": "50", "reason": "配件还没有到"}
+
+
+@pytest.fixture(autouse=True)
+def monday(db_session):
+    db.set_clock(MONDAY)
+
+
+def accepted(city: seed.City, level: str = "micro") -> Issue:
+    """An issue that was accepted at 09:00 by the micro chief, or carried up and accepted there."""
+    issue = city.report("resident")
+    climb = [("micro", "micro_chief"), ("village", "village_chief"), ("township", "township_office"), ("city", "city_office")]
+    for name, who in climb:
+        if name == level or name == "city":
+            break
+        actions.act(issue, "escalate", actor=city.person(who), data={"reason": "办不了"})
+    if level == "department":
+        actions.act(issue, "dispatch", actor=city.city_office, data={"department": "transport"})
+    who = dict(climb).get(level, "department")
+    actions.act(issue, "accept", actor=city.person(who))
+    return issue
+
+
+def open_timers(issue: Issue) -> list[tuple[str, str]]:
+    rows = db.session.execute(
+        sa.select(timers.Timer.kind, timers.Timer.state)
+        .where(timers.Timer.subject_id == issue.id, timers.Timer.state.in_(["open", "paused"]))
+        .order_by(timers.Timer.kind)
+    )
+    return [(row.kind, row.state) for row in rows]
+
+
+def able(city: seed.City, who: str, issue: Issue) -> set[str]:
+    return {move.name for move in queries.transitions(city.person(who), issue)}
+
+
+# More time ------------------------------------------------------------------------------------------------------------
+
+
+def test_an_extension_adds_to_the_deadline_what_was_asked(city):
+    issue = accepted(city)
+    before = issue.due_at
+    actions.act(issue, "ask_time", actor=city.micro_chief, data=HALF)
+    assert (issue.asked_kind, issue.decides_code, issue.due_at) == ("extension", seed.VILLAGE, before)
+    actions.act(issue, "grant_time", actor=city.village_chief)
+    assert issue.due_at == before + timedelta(hours=12)
+    assert issue.warn_at == MONDAY + timedelta(hours=36) * 0.8
+    assert (issue.asked_kind, issue.asked_seq, issue.decides_code) == (None, None, None)
+    db.set_clock(before + timedelta(hours=1))
+    sweep()  # It may warn, but it does not pass it up.
+    db.session.refresh(issue)
+    assert issue.unit_code == seed.MICRO
+    db.set_clock(before + timedelta(hours=13))
+    sweep()
+    db.session.refresh(issue)
+    assert issue.unit_code == seed.VILLAGE
+
+
+def test_an_extension_on_office_hours_skips_the_night(city):
+    issue = accepted(city, "village")
+    actions.act(issue, "ask_time", actor=city.village_chief, data=HALF)
+    actions.act(issue, "grant_time", actor=city.township_office)
+    # Three days of seven hours from Monday 09:00 end on Thursday 09:00; ten and a half hours more on Friday 15:00.
+    assert issue.due_at == datetime(2026, 11, 20, 7, 0, tzinfo=UTC)
+
+
+def test_the_second_extension_is_the_citys_to_decide_and_there_is_no_third(city):
+    issue = accepted(city)
+    actions.act(issue, "ask_time", actor=city.micro_chief, data=HALF)
+    actions.act(issue, "grant_time", actor=city.village_chief)
+    actions.act(issue, "ask_time", actor=city.micro_chief, data={**HALF, "extra": "25"})
+    assert issue.decides_code == seed.CITY
+    with pytest.raises(NotPermitted):
+        actions.act(issue, "grant_time", actor=city.village_chief)
+    actions.act(issue, "grant_time", actor=city.city_office)
+    with pytest.raises(IllegalTransition) as refused:
+        actions.act(issue, "ask_time", actor=city.micro_chief, data=HALF)
+    assert refused.value.code == "guard_extensions_left"
+
+
+def test_a_refusal_leaves_the_deadline_and_another_can_be_asked(city):
+    issue = accepted(city)
+    before = issue.due_at
+    actions.act(issue, "ask_time", actor=city.micro_chief, data=HALF)
+    actions.act(issue, "refuse", actor=city.village_chief, data={"reason": "今天必须办完"})
+    assert (issue.due_at, issue.asked_kind) == (before, None)
+    assert "ask_time" in able(city, "micro_chief", issue)
+
+
+def test_nothing_is_asked_twice_or_after_the_deadline(city):
+    issue = accepted(city, "department")
+    actions.act(issue, "ask_time", actor=city.department, data=HALF)
+    with pytest.raises(IllegalTransition) as refused:
+        actions.act(issue, "ask_suspension", actor=city.department, data={"reason": "汛期", "review_on": "2026-12-01"})
+    assert refused.value.code == "guard_nothing_asked"
+    db.set_clock(issue.due_at + timedelta(minutes=1))
+    with pytest.raises(IllegalTransition) as refused:
+        actions.act(issue, "grant_time", actor=city.city_office)
+    assert refused.value.code == "guard_in_time"
+
+
+def test_whoever_asked_does_not_decide_and_the_citys_leaders_decide_for_its_office(city):
+    issue = accepted(city, "city")
+    actions.act(issue, "ask_time", actor=city.city_office, data=HALF)
+    assert issue.decides_code == seed.CITY
+    for who in ("city_office", "city_office_2"):
+        with pytest.raises(IllegalTransition) as refused:
+            actions.act(issue, "grant_time", actor=city.person(who))
+        assert refused.value.code == "guard_one_above"
+    actions.act(issue, "grant_time", actor=city.city_leader)
+    assert names_of(issue)[-1] == "grant_time"
+
+
+def test_an_asker_with_a_post_above_does_not_decide_either(city):
+    issue = accepted(city)
+    people.appoint(city.micro_chief, Role.VILLAGE_CHIEF, actor=None, grid_code=seed.VILLAGE)
+    actions.act(issue, "ask_time", actor=city.micro_chief, data=HALF)
+    with pytest.raises(IllegalTransition):
+        actions.act(issue, "grant_time", actor=city.micro_chief)
+    assert "grant_time" not in able(city, "micro_chief", issue)
+    assert "grant_time" in able(city, "village_chief", issue)
+
+
+def test_an_issue_that_moves_on_takes_its_request_back(city):
+    issue = accepted(city)
+    actions.act(issue, "ask_time", actor=city.micro_chief, data=HALF)
+    actions.act(issue, "escalate", actor=city.micro_chief, data={"reason": "办不了"})
+    assert issue.asked_kind is None
+
+
+def test_the_one_who_decides_is_told_and_finds_it_among_what_waits(city):
+    issue = accepted(city)
+    actions.act(issue, "ask_time", actor=city.micro_chief, data=HALF)
+    deliver_all()
+    told = set(db.session.scalars(sa.select(Notice.person_id).where(Notice.audience == "decider")))
+    assert told == {city.village_chief.id}
+    assert [row.issue.id for row in queries.todo(city.village_chief).rows] == [issue.id]
+    assert queries.todo_count(city.village_chief) == 1
+    assert queries.todo_count(city.foreign_village_chief) == 0
+
+
+@pytest.mark.parametrize("data", [{"extra": "60", "reason": "久"}, {"extra": "50"}, {"reason": "久"}])
+def test_an_extension_of_another_length_or_without_reason_is_refused(city, client, data):
+    issue = accepted(city)
+    answer = client.send(f"/api/v1/issues/{issue.id}/events", {"name": "ask_time", **data}, city.micro_chief)
+    assert answer.status_code == 422
+
+
+# A stopped clock ------------------------------------------------------------------------------------------------------
+
+
+def suspend(city: seed.City, issue: Issue, until: str = "2026-12-20") -> None:
+    actions.act(issue, "ask_suspension", actor=city.micro_chief, data={"reason": "河水没退，不能施工", "review_on": until})
+    actions.act(issue, "suspend", actor=city.village_chief)
+
+
+def test_a_suspended_issue_keeps_exactly_what_was_left(city):
+    issue = accepted(city)
+    db.set_clock(MONDAY + timedelta(hours=5, seconds=7))
+    suspend(city, issue)
+    assert issue.state == "suspended" and open_timers(issue) == [("resolve", "paused"), ("review", "open")]
+    assert issue.due_at == datetime(2026, 12, 20, 9, 30, tzinfo=UTC)
+    db.set_clock(MONDAY + timedelta(days=10))
+    sweep()
+    actions.act(issue, "resume", actor=city.micro_chief)
+    assert issue.state == "accepted" and open_timers(issue) == [("resolve", "open")]
+    assert issue.due_at == MONDAY + timedelta(days=10) + timedelta(hours=24) - timedelta(hours=5, seconds=7)
+
+
+def test_on_the_review_day_the_unit_is_reminded_and_the_rest_is_still_there(city):
+    issue = accepted(city)
+    suspend(city, issue, "2026-11-20")
+    db.set_clock(datetime(2026, 11, 20, 10, 0, tzinfo=UTC))
+    sweep()
+    db.session.refresh(issue)
+    assert (issue.state, names_of(issue)[-1]) == ("suspended", "remind")
+    assert open_timers(issue) == [("resolve", "paused"), ("review", "open")]
+    actions.act(issue, "resume", actor=city.village_chief)
+    assert issue.due_at == db.utcnow() + timedelta(hours=24)
+
+
+def test_a_withdrawn_suspended_issue_leaves_no_timer(city):
+    issue = accepted(city)
+    suspend(city, issue)
+    actions.act(issue, "withdraw", actor=city.resident)
+    assert (issue.state, open_timers(issue)) == ("withdrawn", [])
+
+
+@pytest.mark.parametrize("day", ["2026-11-16", "2026-11-01", "2027-03-01"])
+def test_a_review_date_must_lie_ahead_but_not_too_far(city, day):
+    issue = accepted(city)
+    with pytest.raises(Invalid) as refused:
+        actions.act(issue, "ask_suspension", actor=city.micro_chief, data={"reason": "汛期", "review_on": day})
+    assert "review_on" in refused.value.errors
+    assert issue.asked_kind is None
+
+
+@pytest.mark.parametrize("day", ["soon", "2026-13-01", "", 7])
+def test_a_review_date_that_is_none_is_refused(city, client, day):
+    issue = accepted(city)
+    body = {"name": "ask_suspension", "reason": "汛期", "review_on": day}
+    answer = client.send(f"/api/v1/issues/{issue.id}/events", body, city.micro_chief)
+    assert answer.status_code == 422 and "review_on" in answer.json["errors"]
+
+
+def test_the_database_refuses_half_a_request(city):
+    issue = accepted(city)
+    with pytest.raises(IntegrityError), db.session.begin_nested():
+        db.session.execute(sa.update(Issue).where(Issue.id == issue.id).values(asked_kind="extension"))
+
+
+# To the side ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_transfer_goes_to_a_neighbour_and_only_once(city):
+    issue = city.report("resident")
+    actions.act(issue, "transfer", actor=city.micro_chief, data={"unit": seed.SIBLING_MICRO, "reason": "在二组地界"})
+    assert (issue.unit_code, issue.state, issue.hop_n) == (seed.SIBLING_MICRO, "reported", 2)
+    with pytest.raises(IllegalTransition) as refused:
+        actions.act(issue, "transfer", actor=city.sibling_micro_chief, data={"unit": seed.MICRO, "reason": "还是一组的"})
+    assert refused.value.code == "guard_not_transferred_before"
+
+
+@pytest.mark.parametrize("to", [seed.FOREIGN_MICRO, seed.VILLAGE, seed.MICRO, "43058110", "nowhere"])
+def test_a_transfer_elsewhere_is_refused(city, to):
+    issue = city.report("resident")
+    with pytest.raises(Invalid) as refused:
+        actions.act(issue, "transfer", actor=city.micro_chief, data={"unit": to, "reason": "不归我管"})
+    assert "unit" in refused.value.errors and issue.unit_code == seed.MICRO
+
+
+def test_a_department_declines_once_and_then_it_stands(city):
+    issue = city.report("resident")
+    for who in ("micro_chief", "village_chief", "township_office"):
+        actions.act(issue, "escalate", actor=city.person(who), data={"reason": "办不了"})
+    actions.act(issue, "dispatch", actor=city.city_office, data={"department": "transport"})
+    actions.act(issue, "decline", actor=city.department, data={"reason": "这是村道，不归我局"})
+    assert (issue.state, issue.unit_code) == ("reported", seed.CITY)
+    actions.act(issue, "dispatch", actor=city.city_office, data={"department": "transport", "note": "按职责清单归你局"})
+    with pytest.raises(IllegalTransition) as refused:
+        actions.act(issue, "decline", actor=city.department, data={"reason": "还是不归我局"})
+    assert refused.value.code == "guard_not_declined_before"
+
+
+def test_declining_is_over_after_a_working_day(city):
+    issue = city.report("resident")
+    for who in ("micro_chief", "village_chief", "township_office"):
+        actions.act(issue, "escalate", actor=city.person(who), data={"reason": "办不了"})
+    actions.act(issue, "dispatch", actor=city.city_office, data={"department": "transport"})
+    db.set_clock(MONDAY + timedelta(days=1, minutes=1))
+    with pytest.raises(IllegalTransition) as refused:
+        actions.act(issue, "decline", actor=city.department, data={"reason": "不归我局"})
+    assert refused.value.code == "guard_may_decline"
+
+
+def test_nobody_urges_twice_a_day(city):
+    issue = accepted(city)
+    actions.act(issue, "urge", actor=city.resident)
+    with pytest.raises(IllegalTransition) as refused:
+        actions.act(issue, "urge", actor=city.resident)
+    assert refused.value.code == "guard_not_urged_today"
+    actions.act(issue, "urge", actor=city.village_chief, data={"note": "请今天办完"})
+    db.set_clock(MONDAY + timedelta(hours=16))  # After midnight in Wugang.
+    actions.act(issue, "urge", actor=city.resident)
+    deliver_all()
+    told = db.session.scalars(sa.select(Notice.person_id).where(Notice.audience == "unit", Notice.issue_id == issue.id))
+    assert list(told).count(city.micro_chief.id) >= 3
+
+
+def test_every_choice_in_the_file_has_words_in_both_languages():
+    for spec in flow.current().fields.values():
+        for words in spec.options.values():
+            assert words["zh"] and words["en"]
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_the_page_tells_who_did_it_in_which_role(city, client, language):
+    issue = accepted(city)
+    actions.act(issue, "note", actor=city.worker, data={"note": "看过了"})
+    actions.act(issue, "ask_time", actor=city.micro_chief, data=HALF)
+    actions.act(issue, "grant_time", actor=city.village_chief)
+    actions.act(issue, "ask_suspension", actor=city.micro_chief, data={"reason": "汛期", "review_on": "2026-12-20"})
+    assert {event.actor_role for event in queries.story(city.worker, issue).events} == {
+        "reporter", "micro_chief", "worker", "village_chief"
+    }  # fmt: skip
+    address = f"/issues/{issue.id}"
+    for who in ("worker", "village_chief", "resident"):
+        people.set_preferences(city.person(who), language=language)
+        page = client.page(address, city.person(who))
+        assert page.status_code == 200
+    body = page.get_data(as_text=True)
+    for words in {"zh": ("网格员", "小网格长", "原时限的一半", "2026年12月20日", "申请挂账"), "en": ("Half of the original limit",)}[language]:
+        assert words in body
