@@ -150,12 +150,12 @@ def cancel(subject_id: UUID, *, at: datetime, kind: str | None = None) -> None:
         batches.write(CANCEL_ONE, {"subject": subject_id, "at": at, "one_kind": kind})
 
 
-def pause(subject_id: UUID, *, at: datetime) -> list[Timer]:
-    """Stop the open timers of a subject, whose row the caller holds locked; each keeps what it has left.
+def pause(subject_id: UUID, *, at: datetime, kind: str | None = None) -> list[Timer]:
+    """Stop the open timers of a subject, or that of one kind, whose row the caller holds locked; each keeps what it has left.
 
     The rest is exact, in seconds of the timer's own clock; a deadline that has passed unnoticed stays overspent.
     """
-    paused = _locked(subject_id, "open")
+    paused = [timer for timer in _locked(subject_id, "open") if kind in (None, timer.kind)]
     for timer in paused:
         timer.left_s = timer.budget_s - _calendar(timer).spent(timer.started_at, at, timer.limit.clock)
         timer.total_s = timer.budget_s if timer.total_s is None else timer.total_s

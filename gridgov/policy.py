@@ -16,7 +16,7 @@ from gridgov.yamlfile import YamlFile
 DEPARTMENT = "department"
 GRADES = ("A", "B", "C")
 LINES = ("safety", "public_order", "epidemic", "river", "forest", "road", "farmland")
-LIMITS = ("accept", "resolve", "verify", "callback", "silent", "reopen", "report", "decline", "complex", "review")
+LIMITS = ("accept", "resolve", "verify", "callback", "silent", "reopen", "report", "decline", "complex", "review", "answer", "urge")
 LEVEL_KEYS = set("length label place answers parent child chief office workers verified_by limits".split())
 Limits = Mapping[str, Limit]
 
@@ -88,6 +88,10 @@ class Policy:
         own = set(self.department_limits).intersection(*(level.limits for level in self.levels.values()))
         graded = set.intersection(*(set(limits) for _label, limits in self.grades.values()))
         return own | graded | set(self.after)
+
+    def somewhere(self) -> set[str]:
+        """The limits that every unit has for some grade at least."""
+        return self.always().union(*(limits for _label, limits in self.grades.values()))
 
     def level_of(self, code: str) -> LevelSpec:
         """The level of a grid code, by its length. Raises KeyError for a length that no level has."""

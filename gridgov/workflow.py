@@ -5,7 +5,6 @@ expressions in YAML. A subject is any object with a `state`; this module knows n
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,84 +12,15 @@ from typing import Any
 from gridgov.errors import IllegalTransition, Invalid, NotPermitted
 from gridgov.i18n import _, pick
 from gridgov.limits import Limit
+from gridgov.workflow_parts import SAME, Entry, FieldSpec, Move, SideClock, State, Transition, Words
 from gridgov.yamlfile import YamlFile
 
-Words = Mapping[str, str]
-SAME = "same"
+__all__ = ["SAME", "Entry", "FieldSpec", "Move", "SideClock", "State", "Transition", "Words", "Workflow", "parse_limit"]
 FIELD_KINDS = {"text", "photos", "department", "unit", "date", "choice", "yesno", "scale"}
 STATE_TONES = {"blue", "teal", "violet", "amber", "red", "green", "grey"}
 BUTTONS = {"primary", "soft", "danger", "plain"}
 URGENCIES = ("low", "normal", "high")
-CLOCKS = ("restart", "hold", "go_on")
-
-
-@dataclass(frozen=True)
-class FieldSpec:
-    """Something a transition asks for. `options` are those of a choice, by value."""
-
-    name: str
-    kind: str
-    label: Words
-    help: Words | None = None
-    max: int = 500
-    low: int = 1
-    high: int = 5
-    options: Mapping[str, Words] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class State:
-    """A place in the life of a subject. `due` names the limit that runs there, `warns` who hears when it runs short."""
-
-    name: str
-    label: Words
-    explain: Words
-    open: bool
-    tone: str
-    icon: str
-    due: str | None = None
-    overdue: tuple[str, ...] = ()
-    again: Limit | None = None
-    always: tuple[str, ...] = ()
-    warns: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Transition:
-    """A move. `by` are actors (see `Workflow.load`), `needs` and `may` the fields it takes.
-
-    `clock`: what becomes of the deadline of the state it leaves. restart: it is over; hold: it stops; go_on: the one that
-    was stopped before runs on with what was left.
-    """
-
-    name: str
-    label: Words
-    sources: tuple[str, ...]
-    to: str
-    by: frozenset[str]
-    guard: tuple[str, ...] = ()
-    do: tuple[str, ...] = ()
-    needs: tuple[str, ...] = ()
-    may: tuple[str, ...] = ()
-    emits: str | None = None
-    tells: tuple[str, ...] = ()
-    urgency: str = "normal"
-    button: str = "plain"
-    icon: str = "arrow-right"
-    explain: Words | None = None
-    clock: str = "restart"
-
-
-@dataclass
-class Move:
-    """One transition being fired on one subject. `actor` None is the system; `data` holds the fields given."""
-
-    subject: Any
-    transition: Transition
-    actor: Any
-    actors: frozenset[str]
-    at: datetime
-    data: dict[str, Any] = field(default_factory=dict)
+CLOCKS = ("restart", "hold", "go_on", "anew")
 
 
 Guard = Callable[[Move], bool]
@@ -102,7 +32,8 @@ class Workflow:
 
     def __init__(self, file: YamlFile, guards: Mapping[str, Guard], effects: Mapping[str, Effect]) -> None:
         self.file, self._guards, self._effects = file, guards, effects
-        data = file.need((), {"workflow", "label", "start", "fields", "guards", "states", "transitions"})
+        sections = {"workflow", "label", "start", "report", "fields", "guards", "states", "transitions"}
+        data = file.need((), sections, {"clocks", "grades"})
         file.texts((), "workflow", "start")
         self.name, self.start = data["workflow"], data["start"]
         self.label = file.words(("label",))
@@ -110,18 +41,21 @@ class Workflow:
         self.reasons = {name: file.words(("guards", name)) for name in self._names("guards")}
         self.states = {name: self._state(name) for name in self._names("states")}
         self.transitions = {name: self._transition(name) for name in self._names("transitions")}
+        self.clocks = {name: self._clock(name) for name in self._names("clocks")} if "clocks" in data else {}
+        self.report = self._entry(("report",))
+        self.grades = {name: self._entry(("grades", name)) for name in self._names("grades")} if "grades" in data else {}
 
     @classmethod
     def load(
         cls, path: Path, *, guards: Mapping[str, Guard], effects: Mapping[str, Effect],
-        actors: Iterable[str], audiences: Iterable[str], limits: Iterable[str],
+        actors: Iterable[str], audiences: Iterable[str], limits: Iterable[str], clock_limits: Iterable[str] = (),
     ) -> "Workflow":  # fmt: skip
         """Read and prove a file against every name that Python knows. Raises PolicyError: file, line, reason."""
         flow = cls(YamlFile(path), guards, effects)
         from gridgov.workflow_proof import prove
 
         prove(flow, guards=set(guards), effects=set(effects), actors=set(actors), audiences=set(audiences),
-              limits=set(limits))  # fmt: skip
+              limits=set(limits), clock_limits={*limits, *clock_limits})  # fmt: skip
         return flow
 
     def available(self, subject: Any, actor: Any, actors: frozenset[str], at: datetime) -> list[Transition]:
@@ -229,7 +163,7 @@ class Workflow:
 
     def _transition(self, name: str) -> Transition:
         at = ("transitions", name)
-        lists = {"guard", "do", "needs", "may", "tells"}
+        lists = {"guard", "do", "needs", "may", "tells", "starts", "stops"}
         more = {"emits", "urgency", "button", "icon", "explain", "clock"}
         raw = self.file.need(at, {"label", "from", "to", "by"}, lists | more)
         self.file.texts(at, "to", "button", "icon", "emits", "urgency", "clock")
@@ -240,13 +174,35 @@ class Workflow:
         if raw.get("button", "plain") not in BUTTONS:
             raise self.file.fail((*at, "button"), f"must be one of {', '.join(sorted(BUTTONS))}")
         return Transition(
-            name, self.file.words((*at, "label")), self._list((*at, "from")), raw["to"],
+            name, self.file.words((*at, "label")), self._sources(at, raw["from"]), raw["to"],
             frozenset(self._list((*at, "by"))),
             guard=self._list((*at, "guard")), do=self._list((*at, "do")), needs=self._list((*at, "needs")),
             may=self._list((*at, "may")), tells=self._list((*at, "tells")), emits=raw.get("emits"),
             urgency=raw.get("urgency", "normal"), button=raw.get("button", "plain"), icon=raw.get("icon", "arrow-right"),
             explain=self.file.words((*at, "explain")) if "explain" in raw else None, clock=raw.get("clock", "restart"),
+            starts=self._list((*at, "starts")), stops=self._list((*at, "stops")),
         )  # fmt: skip
+
+    def _sources(self, at: tuple[str | int, ...], given: Any) -> tuple[str, ...]:
+        """The states a move starts from; `from: open` means every open one, those added later too."""
+        if given == "open":
+            return tuple(name for name, state in self.states.items() if state.open)
+        return self._list((*at, "from"))
+
+    def _clock(self, name: str) -> SideClock:
+        at = ("clocks", name)
+        raw = self.file.need(at, {"due"}, {"limit", "date", "with_state"})
+        self.file.texts(at, "limit", "date")
+        if ("limit" in raw) == ("date" in raw):
+            raise self.file.fail(at, f"{name} needs either a limit or the date of a field")
+        if type(raw.get("with_state", False)) is not bool:
+            raise self.file.fail((*at, "with_state"), "must be true or false")
+        due = self._list((*at, "due"))
+        return SideClock(name, raw.get("limit"), raw.get("date"), due, raw.get("with_state", False))
+
+    def _entry(self, at: tuple[str | int, ...]) -> Entry:
+        self.file.need(at, set(), {"tells", "starts"})
+        return Entry(self._list((*at, "tells")), self._list((*at, "starts")))
 
     def _list(self, at: tuple[str | int, ...]) -> tuple[str, ...]:
         parent = self.file.get(at[:-1])

@@ -13,6 +13,7 @@ def prove(
     actors: set[str],
     audiences: set[str],
     limits: set[str],
+    clock_limits: set[str],
 ) -> None:
     """Raise PolicyError unless every name is known, every state can be reached and left, and nothing waits for ever."""
     file = flow.file
@@ -32,6 +33,8 @@ def prove(
             ("needs", t.needs, set(flow.fields), "field"),
             ("may", t.may, set(flow.fields), "field"),
             ("tells", t.tells, audiences, "audience"),
+            ("starts", t.starts, set(flow.clocks), "clock"),
+            ("stops", t.stops, set(flow.clocks), "clock"),
         ]
         for key, names, allowed, what in known:
             for i, name in enumerate(names):
@@ -45,13 +48,20 @@ def prove(
         for source in t.sources:
             if not flow.states[source].open:
                 raise file.fail((*at, "from"), f"{t.name} leaves {source!r}, which is an end")
+    _prove_warnings(flow, audiences)
+    _prove_time(flow, limits)
+    _prove_clocks(flow)
+    _prove_side_clocks(flow, audiences, clock_limits)
+    _prove_paths(flow)
+
+
+def _prove_warnings(flow: Workflow, audiences: set[str]) -> None:
+    """Who is warned is somebody."""
     for state in flow.states.values():
         for i, name in enumerate(state.warns):
             if name not in audiences:
-                raise file.fail(("states", state.name, "warns", i), f"unknown audience {name!r} in {state.name}.warns")
-    _prove_time(flow, limits)
-    _prove_clocks(flow)
-    _prove_paths(flow)
+                why = f"unknown audience {name!r} in {state.name}.warns"
+                raise flow.file.fail(("states", state.name, "warns", i), why)
 
 
 def _prove_time(flow: Workflow, limits: set[str]) -> None:
@@ -94,12 +104,39 @@ def _prove_time(flow: Workflow, limits: set[str]) -> None:
             raise file.fail(at, f"{state.name!r} stays where it is when overdue: say when `again`")
 
 
+def _prove_side_clocks(flow: Workflow, audiences: set[str], limits: set[str]) -> None:
+    """What a clock beside the state fires can be fired by the system wherever the clock may run."""
+    file, open_states = flow.file, {name for name, state in flow.states.items() if state.open}
+    for clock in flow.clocks.values():
+        at = ("clocks", clock.name)
+        if not clock.due:
+            raise file.fail(at, f"{clock.name} does not say what happens when it has passed")
+        if clock.limit is not None and clock.limit not in limits:
+            raise file.fail((*at, "limit"), f"unknown limit {clock.limit!r}")
+        if clock.date is not None and (clock.date not in flow.fields or flow.fields[clock.date].kind != "date"):
+            raise file.fail((*at, "date"), f"{clock.date!r} is no field with a date")
+        for i, name in enumerate(clock.due):
+            t = flow.transitions.get(name)
+            if t is None or SYSTEM not in t.by or t.needs or t.guard or t.to != SAME or set(t.sources) != open_states:
+                raise file.fail((*at, "due", i), f"{name!r} is not a move that the system can make in every open state")
+        for t in flow.transitions.values():
+            if clock.name in t.starts and clock.date is not None and clock.date not in t.needs:
+                raise file.fail(("transitions", t.name, "starts"), f"{t.name} starts {clock.name}, so it needs {clock.date}")
+    for where, entry in [(("report",), flow.report), *((("grades", k), e) for k, e in flow.grades.items())]:
+        for key, names, known in (("tells", entry.tells, audiences), ("starts", entry.starts, set(flow.clocks))):
+            for i, name in enumerate(names):
+                if name not in known or (key == "starts" and flow.clocks[name].limit is None):
+                    raise file.fail((*where, key, i), f"unknown {key} {name!r}")
+
+
 def _prove_clocks(flow: Workflow) -> None:
     """A clock that is held runs on where it was held: there is one state with a clock to stop, and one to wait in."""
     held = {s for t in flow.transitions.values() if t.clock == "hold" for s in t.sources}
     waits = {t.to for t in flow.transitions.values() if t.clock == "hold"}
     for t in flow.transitions.values():
         at = ("transitions", t.name, "clock")
+        if t.clock == "anew" and (t.to != SAME or any(s in waits for s in t.sources)):
+            raise flow.file.fail(at, f"{t.name} begins a deadline anew: it must stay in a state whose clock runs")
         if t.clock == "hold" and (t.to == SAME or len(held) != 1 or len(waits) != 1):
             raise flow.file.fail(at, f"{t.name} holds the clock: all that do lead from one state to one other")
         if t.clock == "go_on" and ({t.to} != held or set(t.sources) != waits):

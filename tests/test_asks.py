@@ -310,3 +310,151 @@ def test_the_page_tells_who_did_it_in_which_role(city, client, language):
     body = page.get_data(as_text=True)
     for words in {"zh": ("网格员", "小网格长", "原时限的一半", "2026年12月20日", "申请挂账"), "en": ("Half of the original limit",)}[language]:
         assert words in body
+
+
+# Gravity and clocks beside the state ----------------------------------------------------------------------------------
+
+
+def timers_of(issue: Issue) -> dict[str, tuple[datetime, int]]:
+    rows = db.session.scalars(sa.select(timers.Timer).where(timers.Timer.subject_id == issue.id, timers.Timer.state == "open"))
+    return {row.kind: (row.due_at, row.generation) for row in rows}
+
+
+def told_as(audience: str) -> set:
+    deliver_all()
+    return set(db.session.scalars(sa.select(Notice.person_id).where(Notice.audience == audience)))
+
+
+def test_a_grave_report_alarms_every_level_and_the_leaders_and_starts_the_hour(city):
+    issue = city.report("worker")
+    actions.act(issue, "raise_grade", actor=city.micro_chief, data={"grade": "A", "reason": "引燃了柴垛"})
+    assert issue.grade == "A" and issue.clocks == ["situation"]
+    assert timers_of(issue)["accept"][0] == MONDAY + timedelta(minutes=15)
+    assert timers_of(issue)["situation"][0] == MONDAY + timedelta(hours=1)
+    wanted = {"village_chief", "township_chief", "township_office", "city_office", "city_office_2", "city_chief", "city_leader"}
+    assert {city.person(who).id for who in wanted} <= told_as("alarmed")
+
+
+def test_a_category_that_is_grave_from_the_start_alarms_with_the_report(city):
+    code = db.session.scalar(sa.text("SELECT code FROM categories WHERE grade = 'A' AND NOT photos_required ORDER BY code LIMIT 1"))
+    issue = city.report("worker", category=code)
+    assert (issue.grade, issue.clocks) == ("A", ["situation"])
+    assert city.city_leader.id in told_as("alarmed")
+    assert issue.due_at == MONDAY + timedelta(minutes=15)
+
+
+def test_the_hour_goes_on_while_the_issue_moves_and_ends_with_the_report(city):
+    issue = city.report("worker")
+    actions.act(issue, "raise_grade", actor=city.micro_chief, data={"grade": "A", "reason": "有人受伤"})
+    actions.act(issue, "accept", actor=city.micro_chief)
+    actions.act(issue, "escalate", actor=city.micro_chief, data={"reason": "人手不够"})
+    assert timers_of(issue)["situation"] == (MONDAY + timedelta(hours=1), issue.generation)
+    actions.act(issue, "situation", actor=city.village_chief, data={"note": "已送医"})
+    assert issue.clocks == [] and set(timers_of(issue)) == {"accept"}
+    actions.act(issue, "situation", actor=city.village_chief, data={"note": "续报：已脱险"})
+
+
+def test_no_report_within_the_hour_is_told_to_all(city):
+    issue = city.report("worker")
+    actions.act(issue, "raise_grade", actor=city.micro_chief, data={"grade": "A", "reason": "有人受伤"})
+    actions.act(issue, "accept", actor=city.micro_chief)
+    db.set_clock(MONDAY + timedelta(hours=1, minutes=1))
+    sweep()
+    db.session.refresh(issue)
+    assert "situation_late" in names_of(issue) and issue.clocks == []
+    assert issue.state == "accepted"
+
+
+def test_a_grade_is_raised_and_lowered_only_the_way_the_move_says(city):
+    issue = accepted(city)
+    with pytest.raises(Invalid):
+        actions.act(issue, "raise_grade", actor=city.micro_chief, data={"grade": "C", "reason": "x"})
+    actions.act(issue, "raise_grade", actor=city.micro_chief, data={"grade": "A", "reason": "塌方"})
+    with pytest.raises(NotPermitted):
+        actions.act(issue, "lower_grade", actor=city.micro_chief, data={"grade": "C", "reason": "没那么严重"})
+    with pytest.raises(Invalid):
+        actions.act(issue, "lower_grade", actor=city.township_office, data={"grade": "A", "reason": "x"})
+    actions.act(issue, "lower_grade", actor=city.township_office, data={"grade": "C", "reason": "虚惊一场"})
+    assert (issue.grade, issue.clocks, set(timers_of(issue))) == ("C", [], {"resolve"})
+    assert issue.due_at == MONDAY + timedelta(hours=24)
+
+
+def test_only_grave_issues_take_situation_reports(city):
+    with pytest.raises(IllegalTransition) as refused:
+        actions.act(accepted(city), "situation", actor=city.micro_chief, data={"note": "一切正常"})
+    assert refused.value.code == "guard_grave"
+
+
+def test_an_instruction_waits_for_its_answer(city):
+    issue = accepted(city)
+    actions.act(issue, "instruct", actor=city.city_leader, data={"instruction": "今天到现场"})
+    assert timers_of(issue)["answer"][0] == datetime(2026, 11, 17, 1, 0, tzinfo=UTC)
+    actions.act(issue, "answer", actor=city.micro_chief, data={"note": "已到现场"})
+    assert issue.instructor_id is None and issue.clocks == []
+    with pytest.raises(IllegalTransition):
+        actions.act(issue, "answer", actor=city.micro_chief, data={"note": "再答一次"})
+
+
+def test_an_instruction_without_answer_is_told_to_the_leader(city):
+    issue = accepted(city, "city")
+    actions.act(issue, "instruct", actor=city.city_leader, data={"instruction": "今天到现场"})
+    db.set_clock(datetime(2026, 11, 17, 1, 1, tzinfo=UTC))
+    sweep()
+    assert names_of(issue)[-1] == "answer_late"
+    assert told_as("instructor") == {city.city_leader.id}
+
+
+def test_supervision_is_listed_has_a_date_and_ends_with_a_report(city):
+    issue = accepted(city, "city")
+    actions.act(issue, "supervise", actor=city.city_leader, data={"reason": "群众反映强烈", "report_on": "2026-11-18"})
+    assert issue.supervisor_id == city.city_leader.id
+    with pytest.raises(IllegalTransition):
+        actions.act(issue, "supervise", actor=city.city_office, data={"reason": "再督", "report_on": "2026-11-18"})
+    db.set_clock(datetime(2026, 11, 18, 9, 31, tzinfo=UTC))
+    sweep()
+    assert names_of(issue)[-1] == "supervision_due"
+    assert told_as("supervisor") == {city.city_leader.id}
+    actions.act(issue, "end_supervision", actor=city.city_leader, data={"note": "已督促到位"})
+    assert issue.supervisor_id is None
+
+
+@pytest.mark.parametrize("day", ["2026-11-15", "2020-01-01"])
+def test_a_supervised_date_lies_ahead(city, day):
+    with pytest.raises(Invalid) as refused:
+        actions.act(accepted(city), "supervise", actor=city.city_leader, data={"reason": "急", "report_on": day})
+    assert "report_on" in refused.value.errors
+
+
+def test_urged_without_a_move_is_told_above_and_a_move_ends_it(city):
+    issue = accepted(city, "village")
+    actions.act(issue, "urge", actor=city.resident)
+    assert issue.clocks == ["urge"]
+    db.set_clock(datetime(2026, 11, 17, 1, 1, tzinfo=UTC))
+    sweep()
+    assert names_of(issue)[-1] == "urge_late"
+    assert told_as("above") == {city.township_chief.id, city.township_office.id, city.township_office_2.id}
+    actions.act(issue, "urge", actor=city.resident)
+    actions.act(issue, "escalate", actor=city.village_chief, data={"reason": "办不了"})
+    assert issue.clocks == [] and set(timers_of(issue)) == {"accept"}
+
+
+def test_clocks_beside_a_stopped_one_go_on_and_all_end_with_the_issue(city):
+    issue = accepted(city)
+    actions.act(issue, "supervise", actor=city.city_leader, data={"reason": "急", "report_on": "2026-11-30"})
+    suspend(city, issue)
+    assert open_timers(issue) == [("resolve", "paused"), ("review", "open"), ("supervision", "open")]
+    actions.act(issue, "resume", actor=city.micro_chief)
+    assert open_timers(issue) == [("resolve", "open"), ("supervision", "open")]
+    assert {generation for _due, generation in timers_of(issue).values()} == {issue.generation}
+    actions.act(issue, "withdraw", actor=city.resident)
+    assert open_timers(issue) == [] and issue.clocks == []
+
+
+def test_what_is_supervised_has_a_list_of_its_own_at_the_desk(city, client):
+    issue, other = accepted(city), accepted(city)
+    actions.act(issue, "supervise", actor=city.city_leader, data={"reason": "急", "report_on": "2026-11-30"})
+    shown, hidden = issue.number, other.number
+    page = client.page("/desk?view=all&state=supervised", city.township_office)
+    body = page.get_data(as_text=True)
+    assert page.status_code == 200 and shown in body and hidden not in body
+    assert client.page("/desk?view=all&state=watched", city.township_office).status_code == 422

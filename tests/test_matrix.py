@@ -111,6 +111,48 @@ def first(unit: str) -> str:
     )
 
 
+def grave(story: Callable[..., Issue]) -> Callable[..., Issue]:
+    """The same story of an issue that has become of grade A."""
+
+    def told(city: seed.City, unit: str) -> Issue:
+        issue = story(city, unit)
+        db.session.execute(sa.update(Issue).where(Issue.id == issue.id).values(grade="A"))
+        db.session.refresh(issue)
+        return issue
+
+    told.__name__ = story.__name__
+    return told
+
+
+def instructed(story: Callable[..., Issue]) -> Callable[..., Issue]:
+    """The same story, and a leader waits for an answer."""
+
+    def told(city: seed.City, unit: str) -> Issue:
+        issue = story(city, unit)
+        actions.act(issue, "instruct", actor=city.city_leader, data={"instruction": "立即到场"})
+        return issue
+
+    told.__name__ = story.__name__
+    return told
+
+
+def supervised(story: Callable[..., Issue]) -> Callable[..., Issue]:
+    """The same story, under supervision."""
+
+    def told(city: seed.City, unit: str) -> Issue:
+        issue = story(city, unit)
+        if issue.state == "callback":  # It was put under supervision before.
+            db.session.execute(sa.update(Issue).where(Issue.id == issue.id).values(supervisor_id=city.city_leader.id))
+            db.session.refresh(issue)
+        else:
+            until = str((db.utcnow() + timedelta(days=30)).date())
+            actions.act(issue, "supervise", actor=city.city_leader, data={"report_on": until, **REASON})
+        return issue
+
+    told.__name__ = story.__name__
+    return told
+
+
 DECIDERS: dict[str, tuple[set[str], set[str]]] = {
     "micro": ({"village_chief"}, set()), "village": (TOWNSHIP, set()), "township": (CITY, {"city_chief", "city_leader"}),
     "department": (CITY, {"city_chief", "city_leader"}), "city": ({"city_chief", "city_leader"}, CITY),
@@ -145,6 +187,13 @@ def rows() -> list[Row]:
             if unit in ("village", "township", "city"):
                 found.append(("return", story, unit, REASON, people_there, set()))
         until = str((datetime.now(UTC) + timedelta(days=30)).date())
+        for story in (reported, accepted):
+            found.append(("raise_grade", story, unit, {"grade": "A", **REASON}, people_there | (set(ABOVE_UNIT[unit]) & RESUMERS), set()))
+            offices = {"township_office", "township_office_2"} & (people_there | set(ABOVE_UNIT[unit]))
+            lowers = CITY | offices
+            found.append(("lower_grade", grave(story), unit, {"grade": "C", **REASON}, lowers, set()))
+        for story in (reported, accepted, suspended):
+            found += beside(story, unit, people_there)
         found.append(("ask_time", accepted, unit, {"extra": "50", **REASON}, people_there, set()))
         found.append(("ask_suspension", accepted, unit, {"review_on": until, **REASON}, people_there, set()))
         may, could = DECIDERS[unit]
@@ -167,6 +216,7 @@ def rows() -> list[Row]:
         checkers = may | handled
         found.append(("verify", resolved, unit, {}, may, handled))
         found.append(("rework", resolved, unit, REASON, may, handled))
+        found += beside(resolved, unit, checkers) + beside(callback, unit, checkers)
         urgers = set(ABOVE_UNIT[VERIFIES_AT[unit]])
         found.append(("urge", resolved, unit, {}, {REPORTER} | urgers, set()))
         found.append(("note", resolved, unit, {"note": "看过了"}, NOTERS | checkers, set()))
@@ -174,6 +224,22 @@ def rows() -> list[Row]:
         found.append(("rate", callback, unit, {"satisfaction": 4}, {REPORTER} | ask, handled))
         found.append(("contest", callback, unit, REASON, {REPORTER} | ask, handled))
         found.append(("note", callback, unit, {"note": "看过了"}, NOTERS | checkers, set()))
+    return found
+
+
+def beside(story: Callable[..., Issue], unit: str, people_there: set[str]) -> list[Row]:
+    """What can be done beside the present state, wherever it is open."""
+    overseers = {"township_office", "township_office_2", "township_chief", *CITY, *LEADERS}
+    reporters = people_there | {"micro_chief", "village_chief", "township_office", "township_office_2", "township_chief"}
+    until = str((datetime.now(UTC) + timedelta(days=30)).date())
+    found: list[Row] = [
+        ("situation", grave(story), unit, {"note": "火势已控制"}, reporters, set()),
+        ("instruct", story, unit, {"instruction": "立即到场"}, {"township_chief", *LEADERS}, set()),
+        ("answer", instructed(story), unit, {"note": "已到场"}, people_there, set()),
+        ("end_supervision", supervised(story), unit, {"note": "已办结"}, overseers, set()),
+    ]
+    if story is not callback:
+        found.append(("supervise", story, unit, {"report_on": until, **REASON}, overseers, set()))
     return found
 
 

@@ -178,7 +178,6 @@ def test_a_workflow_with_a_fault_is_refused_at_its_line(edit, fault):
 
 def test_a_state_that_nothing_leads_out_of_is_refused(edit):
     edit("issue.yaml", "  closed:\n", NEW_STATE)
-    edit("issue.yaml", "    from: [reported, dispatched, accepted, suspended, resolved]\n", "    from: [reported, dispatched, accepted, suspended, resolved, paused]\n")
     folder = edit("issue.yaml", "transitions:\n", NEW_MOVES.replace("from: [paused]\n    to: accepted", "from: [paused]\n    to: paused"))
     check(folder, "issue.yaml", "  paused:", "no end can be reached")
 
@@ -332,7 +331,6 @@ def test_the_diagram_shows_every_state_and_move():
 def with_pause(edit, db_session):
     """The issue workflow with one state and two moves more, by an edit of the file alone."""
     edit("issue.yaml", "  closed:\n", NEW_STATE)
-    edit("issue.yaml", "    from: [reported, dispatched, accepted, suspended, resolved]\n", "    from: [reported, dispatched, accepted, suspended, resolved, paused]\n")
     folder = edit("issue.yaml", "transitions:\n", NEW_MOVES)
     flow.use(folder)
     db.set_clock(MONDAY)

@@ -10,23 +10,23 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import make_transient_to_detached
 
-from gridgov import batches, calendars, events, timers
+from gridgov import batches, events
 from gridgov.db import JSONB, TZ, session, utcnow, uuid7
 from gridgov.errors import Conflict, Invalid
 from gridgov.grids import queries as grids
 from gridgov.i18n import _
-from gridgov.issues import asks, flow, hops, intake
+from gridgov.issues import clocks, flow, intake
 from gridgov.issues.models import Category, Issue, IssueEvent, IssuePhoto
-from gridgov.limits import Limit
 from gridgov.people import queries as people
 from gridgov.people.models import Person
 from gridgov.photos.models import Photo
-from gridgov.workflow import SAME, Move
+from gridgov.workflow import Entry, Move
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 PHOTO_FIELDS = {"photos": "note", "proof": "after"}
 MAX_PHOTOS = 9
 MAX_AUTOMATIC = 8
+NOTHING = Entry()
 APPEND = sa.text(
     """
     INSERT INTO issue_events (issue_id, seq, name, from_state, to_state, actor_id, actor_role, hop_n, unit_code,
@@ -66,7 +66,7 @@ def report(
         text=text.strip(), lat=lat, lon=lon, accuracy_m=accuracy_m, address=address, reporter_id=actor.id,
         confidential=confidential or kind.confidential, state=flow.current().start, unit_code=place.code, reported_at=now,
     )  # fmt: skip
-    _due, limit = _deadline(issue, now)
+    _due, limit = clocks.deadline(issue, now)
     state = flow.current().states[issue.state]
     day = now.astimezone(SHANGHAI).date()
     # The short number people see, WG-20261121-0042: the city's letters, the day, a running number of the day.
@@ -77,7 +77,9 @@ def report(
     if event is None:  # The same report came twice at the same time, and the other was first.
         return _replayed(issue.id, actor), False  # type: ignore[return-value]
     _attach(issue, photos, actor=actor, seq=1, stage="before", field="photos")
-    events.publish("issue.told", issue=issue, event=event, audiences=("unit",))
+    entry = flow.current().grades.get(issue.grade, NOTHING)
+    clocks.run(issue, (*flow.current().report.starts, *entry.starts), now, {})
+    events.publish("issue.told", issue=issue, event=event, audiences=(*flow.current().report.tells, *entry.tells))
     events.publish("issue.reported", issue=issue, event=event)
     _automatic(issue, now)
     return issue, True
@@ -121,6 +123,14 @@ def deadline_passed(issue: Issue) -> IssueEvent:
     raise AssertionError("the proof at boot lets the last of overdue have no guard")
 
 
+def clock_passed(issue: Issue, name: str) -> None:
+    """Do what the workflow prescribes when a clock beside the state has run out. The issue is locked, as above."""
+    clock = flow.current().clocks[name]
+    issue.clocks = [other for other in issue.clocks if other != name]
+    for move in clock.due:
+        act(issue, move, actor=None, locked=True)
+
+
 def seed_categories() -> int:
     """Fill the table of categories from policy where a code is not there yet. Returns how many were added."""
     rows = [
@@ -139,28 +149,14 @@ def seed_categories() -> int:
 def _make(move: Move) -> IssueEvent:
     """Carry out a checked move: state, deadline, event, and what it announces."""
     issue, transition, workflow = move.subject, move.transition, flow.current()
-    before, left = issue.state, (issue.unit_code, issue.department_id)
+    before, grade, left = issue.state, issue.grade, (issue.unit_code, issue.department_id)
     batches.changing(issue.id)
     with session.no_autoflush:  # One UPDATE when all is decided, and never a half-changed row.
         workflow.carry_out(move)
-        moved = transition.to != SAME
-        due, limit = None, None
-        if moved or transition.name in workflow.states[before].overdue:
-            issue.generation += 1
-            if moved and transition.clock != "hold":
-                asks.forget(issue)
-            if transition.clock == "hold":
-                review_at, limit = asks.hold(issue, move.at)
-                due = _review(issue, move.at, review_at)
-            elif transition.clock == "go_on":
-                asks.go_on(issue, workflow.states[before].due or "", move.at)
-            else:
-                timers.cancel(issue.id, at=move.at, kind=None if moved else workflow.states[before].due)
-            if moved and issue.ended_at is None and transition.clock == "restart":
-                due, limit = _deadline(issue, move.at)
-            elif not moved:
-                limit = workflow.states[issue.state].again
-                due = hops.calendar(issue).due(move.at, limit) if limit else None
+        clocks.turn(move, before)
+        clocks.end(issue, transition.stops, move.at)
+        entry = workflow.grades.get(issue.grade, NOTHING) if issue.grade != grade else NOTHING
+        clocks.run(issue, (*transition.starts, *entry.starts), move.at, move.data)
     issue.last_seq += 1
     batches.flush_changes()
     data = {key: value for key, value in move.data.items() if key not in PHOTO_FIELDS}
@@ -169,9 +165,8 @@ def _make(move: Move) -> IssueEvent:
     )
     for field, stage in PHOTO_FIELDS.items():
         _attach(issue, move.data.get(field, ()), actor=move.actor, seq=event.seq, stage=stage, field=field)
-    if due is not None and limit is not None:
-        _start_timer(issue, move.at, due, limit, warns=moved)
-    events.publish("issue.told", issue=issue, event=event, audiences=transition.tells, left=left)
+    audiences = dict.fromkeys((*transition.tells, *entry.tells))
+    events.publish("issue.told", issue=issue, event=event, audiences=tuple(audiences), left=left)
     if transition.emits:
         events.publish(transition.emits, issue=issue, event=event)
     return event
@@ -189,31 +184,6 @@ def _automatic(issue: Issue, now: datetime) -> None:
         else:
             return
     raise AssertionError(f"issue {issue.id} keeps moving by itself")
-
-
-def _deadline(issue: Issue, at: datetime) -> tuple[calendars.Deadline, Limit]:
-    """The deadline of the present state, set on the issue with the moment it turns yellow."""
-    limit, calendar = flow.limit(issue), hops.calendar(issue)
-    due = calendar.due(at, limit)
-    issue.due_at, issue.due_provisional = due.due_at, due.provisional
-    issue.warn_at = calendar.warn_at(at, limit, flow.rules().yellow_share)
-    return due, limit
-
-
-def _review(issue: Issue, at: datetime, review_at: datetime) -> calendars.Deadline:
-    """The day on which a stopped issue is looked at again, as the deadline of the state it waits in."""
-    issue.due_at, issue.due_provisional = review_at, False
-    issue.warn_at = review_at - (review_at - at) * flow.rules().yellow_share
-    return calendars.Deadline(review_at, False)
-
-
-def _start_timer(issue: Issue, at: datetime, due: calendars.Deadline, limit: Limit, *, warns: bool) -> None:
-    state = flow.current().states[issue.state]
-    warned = flow.warning(state, limit) if warns else None
-    timers.start(
-        "issue", issue.id, state.due or "", generation=issue.generation, at=at, due_at=due.due_at, limit=limit,
-        provisional=due.provisional, warn_s=warned, warn_at=None if warned is None else issue.warn_at,
-    )  # fmt: skip
 
 
 def _record(

@@ -6,6 +6,7 @@ at most half the original time, a second by the city office; suspension approved
 dispatch declined once, with a reason; nobody urges more than once a day.
 """
 
+from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -126,6 +127,10 @@ flow.GUARDS |= {
     "not_transferred_before": lambda move: not _left_by(move.subject, "transfer"),
     "has_siblings": lambda move: bool(siblings(move.subject)),
     "not_urged_today": _not_urged_today,
+    "grave": lambda move: move.subject.grade == "A",
+    "instructed": lambda move: move.subject.instructor_id is not None,
+    "supervised": lambda move: move.subject.supervisor_id is not None,
+    "not_supervised": lambda move: move.subject.supervisor_id is None,
 }
 
 
@@ -167,7 +172,34 @@ def _move_across(move: Move) -> None:
     hops.move(move, unit_code=code)
 
 
+def _grade(move: Move, *, raised: bool) -> None:
+    issue, wanted = move.subject, move.data["grade"]
+    if wanted == issue.grade or (wanted < issue.grade) != raised:  # A is the gravest.
+        words = _("It is of grade %(grade)s now: choose a graver one.", grade=issue.grade)
+        if not raised:
+            words = _("It is of grade %(grade)s now: choose a lighter one.", grade=issue.grade)
+        raise Invalid(words, errors={"grade": [words]})
+    issue.grade = wanted
+
+
+def _take_supervision(move: Move) -> None:
+    if day_end(date.fromisoformat(move.data["report_on"])) <= move.at:
+        words = _("The date must lie ahead.")
+        raise Invalid(words, errors={"report_on": [words]})
+    move.subject.supervisor_id = move.actor.id
+
+
+def _set(name: str, to_actor: bool) -> Callable[[Move], None]:
+    return lambda move: setattr(move.subject, name, move.actor.id if to_actor else None)
+
+
 flow.EFFECTS |= {
+    "raise_grade": lambda move: _grade(move, raised=True),
+    "lower_grade": lambda move: _grade(move, raised=False),
+    "take_supervision": _take_supervision,
+    "drop_supervision": _set("supervisor_id", False),
+    "take_instruction": _set("instructor_id", True),
+    "drop_instruction": _set("instructor_id", False),
     "ask_extension": lambda move: _ask(move, EXTENSION),
     "ask_suspension": _ask_suspension,
     "extend": _extend,
@@ -179,13 +211,20 @@ flow.EFFECTS |= {
 # The clock ------------------------------------------------------------------------------------------------------------
 
 
-def hold(issue: Issue, at: datetime) -> tuple[datetime, Limit]:
-    """Stop the clock of the present state. Returns when to look again, and how long that is."""
+def hold(issue: Issue, kind: str, at: datetime) -> None:
+    """Stop the clock `kind` of the state that was left; the review date becomes the deadline of the one it waits in."""
     asked = session.get_one(IssueEvent, (issue.id, issue.asked_seq))
     forget(issue)
-    timers.pause(issue.id, at=at)
+    timers.pause(issue.id, at=at, kind=kind)
     review_at = day_end(date.fromisoformat(asked.data["review_on"]))
-    return review_at, Limit(max(1, round((review_at - at).total_seconds())), Clock.urgent_hour)
+    state = flow.current().states[issue.state]
+    limit = Limit(max(1, round((review_at - at).total_seconds())), Clock.urgent_hour)
+    issue.due_at, issue.due_provisional = review_at, False
+    issue.warn_at = review_at - (review_at - at) * flow.rules().yellow_share
+    timers.start(
+        "issue", issue.id, state.due or "", generation=issue.generation, at=at, due_at=review_at, limit=limit,
+        warn_s=flow.warning(state, limit), warn_at=issue.warn_at,
+    )  # fmt: skip
 
 
 def go_on(issue: Issue, kind: str, at: datetime) -> None:

@@ -5,7 +5,7 @@ Source: DOMAIN "The closed loop".
 """
 
 import importlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from uuid import UUID
 
@@ -24,7 +24,7 @@ from gridgov.people.models import Department, Person, Post, Role
 from gridgov.workflow import Move, State, Workflow
 
 REPORTER, SYSTEM = "reporter", "system"
-AUDIENCES = {"reporter", "unit", "handler", "left", "decider"}
+AUDIENCES = {"reporter", "unit", "handler", "left", "decider", "alarmed", "supervisor", "instructor", "above"}
 HANDLING_EVENTS = ("accept", "resolve")
 _folder = ROOT / "workflows"
 _loaded: dict[Path, Workflow] = {}
@@ -57,7 +57,7 @@ def load(folder: Path) -> Workflow:
         actors = {REPORTER, SYSTEM, *roles, *(f"{where}:{r}" for where in ("area", "above", "decider") for r in roles)}
         _loaded[folder] = Workflow.load(
             folder / "issue.yaml", guards=GUARDS, effects=EFFECTS, actors=actors, audiences=AUDIENCES,
-            limits=limits,
+            limits=limits, clock_limits=policy.load(folder).somewhere(),
         )  # fmt: skip
     return _loaded[folder]
 
@@ -111,13 +111,13 @@ def _level(issue: Issue) -> policy.LevelSpec:
     return rules().level_of(issue.unit_code)
 
 
-def limit(issue: Issue) -> Limit:
-    """How long the answerable unit has in the present state."""
-    state = current().states[issue.state]
-    if state.due is None:
+def limit(issue: Issue, name: str | None = None) -> Limit:
+    """How long the answerable unit has in the present state, or the limit of another name."""
+    name = name or current().states[issue.state].due
+    if name is None:
         raise AssertionError("open states have a deadline: proven at boot")
     level = rules().level_of(issue.unit_code).name if issue.unit_code else None
-    return rules().limit(state.due, level=level, grade=issue.grade)
+    return rules().limit(name, level=level, grade=issue.grade)
 
 
 def warning(state: State, limit: Limit) -> int | None:
@@ -180,7 +180,7 @@ def _nobody_can_verify(move: Move) -> bool:
     return not {person.id for person in there} - handlers(issue)
 
 
-GUARDS = {
+GUARDS: dict[str, Callable[[Move], bool]] = {
     "has_parent": _has_parent,
     "came_from_below": lambda move: hops.below(move.subject) is not None,
     "not_returned_before": lambda move: not hops.returned(move.subject),
@@ -272,7 +272,7 @@ def _archive(move: Move) -> None:
     issue.ended_at, issue.due_at, issue.warn_at = move.at, None, None
 
 
-EFFECTS = {
+EFFECTS: dict[str, Callable[[Move], None]] = {
     "claim": _claim,
     "move_up": _move_up,
     "move_back": _move_back,

@@ -19,12 +19,16 @@ LIMITS = {
     "accept": ("受理", "accept"), "resolve": ("办结", "resolve"), "verify": ("核实", "verify"),
     "silent": ("等待上报人答复", "silent reporter"), "callback": ("回访", "callback"), "reopen": ("可重新打开", "reopen"),
     "report": ("首次报告", "first report"), "decline": ("退件", "decline"), "complex": ("复杂事项办结", "complex"),
-    "review": ("挂账复查最迟", "latest review"),
+    "review": ("挂账复查最迟", "latest review"), "answer": ("答复批示", "answer"), "urge": ("催办后", "after an urge"),
 }  # fmt: skip
 CLOCKS = {
     Clock.urgent_hour: "昼夜不停", Clock.natural_day: "自然日", Clock.work_hour: "工作时间", Clock.work_day: "工作日",
 }  # fmt: skip
-AUDIENCES = {"reporter": "上报人", "unit": "现责任单位", "handler": "办理人", "left": "原责任单位", "decider": "审批单位"}
+AUDIENCES = {
+    "reporter": "上报人", "unit": "现责任单位", "handler": "办理人", "left": "原责任单位", "decider": "审批单位",
+    "alarmed": "各级网格办和市领导",
+    "supervisor": "督办人", "instructor": "批示人", "above": "上一级单位",
+}  # fmt: skip
 SELF = {"reporter": "上报人 reporter", "system": "系统 system"}
 PREFIXES = {"area": "辖区内的", "above": "上级的", "decider": "审批单位的"}
 DAY_S, HOUR_S, MINUTE_S = 86_400, 3_600, 60

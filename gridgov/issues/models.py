@@ -44,7 +44,8 @@ class Issue(Model, table=True):
 
     `generation` counts moves: a timer of an older one does nothing. `last_seq` is the number of its last event.
     `due_at` and `warn_at` belong to the present state. `asked_kind` is what its handler asks for (extension, suspension) with
-    event `asked_seq`, and the office of `decides_code` decides.
+    event `asked_seq`, and the office of `decides_code` decides. `clocks` names the deadlines that run beside the state's.
+    `supervisor_id` has it under supervision; `instructor_id` waits for an answer.
     `on_time`, `solved` and `satisfaction` (1 to 5) are three separate results.
     """
 
@@ -68,6 +69,7 @@ class Issue(Model, table=True):
             name="request_is_whole",
         ),
         sa.CheckConstraint("asked_kind IN ('extension', 'suspension')", name="asked_kind_known"),
+        sa.Index("ix_issues_supervised", "id", postgresql_where=sa.text("supervisor_id IS NOT NULL AND ended_at IS NULL")),
         sa.Index("ix_issues_suspended", "id", postgresql_where=sa.text("state = 'suspended'")),
         sa.Index("ix_issues_decides", "decides_code", "due_at", postgresql_where=sa.text("decides_code IS NOT NULL")),
         sa.Index("ix_issues_unit_open", "unit_code", "due_at", postgresql_where=sa.text("ended_at IS NULL")),
@@ -114,6 +116,11 @@ class Issue(Model, table=True):
     asked_kind: str | None = Field(default=None, max_length=12)
     asked_seq: int | None = None
     decides_code: str | None = Field(default=None, foreign_key="grids.code", sa_type=sa.Text)
+    clocks: list[str] = Field(
+        default_factory=list, sa_type=sa.ARRAY(sa.Text), sa_column_kwargs={"server_default": "{}"}
+    )
+    supervisor_id: UUID | None = Field(default=None, foreign_key="persons.id")
+    instructor_id: UUID | None = Field(default=None, foreign_key="persons.id")
     handler_id: UUID | None = Field(default=None, foreign_key="persons.id")
     handling_hop: int | None = None
     verifier_id: UUID | None = Field(default=None, foreign_key="persons.id")

@@ -13,9 +13,12 @@ from gridgov.issues.models import Hop, Issue
 from gridgov.people import queries as people
 
 
-def fire(issue: Issue, _timer: timers.Due) -> None:
-    """The time of the present state is over."""
-    actions.deadline_passed(issue)
+def fire(issue: Issue, timer: timers.Due) -> None:
+    """The time of the present state is over, or that of a clock beside it."""
+    if timer.kind in flow.current().clocks:
+        actions.clock_passed(issue, timer.kind)
+    else:
+        actions.deadline_passed(issue)
 
 
 def warn(issue: Issue, timer: timers.Due) -> None:

@@ -70,6 +70,7 @@ class Line(NamedTuple):
     due: str
     left: str
     asked: str | None
+    supervised: bool
     thumb: UUID | None
 
 
@@ -104,7 +105,7 @@ LINES = """
         (SELECT photo_id FROM issue_photos WHERE issue_id = top.id AND stage = 'before' ORDER BY photo_id LIMIT 1) AS thumb
     FROM (
         SELECT id, number, left(text, 90) AS text, category_code, grid_code, unit_code, department_id, state, grade, due_at,
-            warn_at, asked_kind
+            warn_at, asked_kind, supervisor_id IS NOT NULL AS supervised
         FROM issues WHERE {where} ORDER BY {order} LIMIT {limit}
     ) AS top
     JOIN categories ON categories.code = top.category_code
@@ -286,7 +287,7 @@ class _Drawing:
         due, left = (due_at.isoformat(), self.count(due_at)) if due_at else ("", "")
         return Line(
             row.id, row.number, names.title(row), self._name(row.category, row.category_en), row.place, unit, row.state,
-            row.grade, queries.colour(row, self.now), due_at, due, left, row.asked_kind, row.thumb,
+            row.grade, queries.colour(row, self.now), due_at, due, left, row.asked_kind, row.supervised, row.thumb,
         )  # fmt: skip
 
     def _name(self, chinese: str, english: str) -> str:

@@ -24,9 +24,9 @@ CATEGORY_ICONS = {
     "08": "road", "09": "trash", "10": "heart-handshake", "11": "storm",
 }  # fmt: skip
 STEPS_SHOWN = 6
-LATE_EVENTS = {"remind", "overdue_up"}
+LATE_EVENTS = {"remind", "overdue_up", "situation_late", "answer_late", "supervision_due", "urge_late"}
 # What somebody gave with a step, in the order it is told. Photos stand below; who has it now stands beside.
-TOLD_FIELDS = ("extra", "review_on", "reason", "route", "result", "satisfaction", "note")
+TOLD_FIELDS = ("grade", "instruction", "report_on", "extra", "review_on", "reason", "route", "result", "satisfaction", "note")
 
 
 class Asked(NamedTuple):

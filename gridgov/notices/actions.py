@@ -10,12 +10,13 @@ from sqlalchemy.dialects.postgresql import insert
 
 from gridgov import outbox
 from gridgov.db import session, utcnow, uuid7
+from gridgov.grids import queries as grids
 from gridgov.issues import flow
 from gridgov.issues.models import Issue, IssueEvent
 from gridgov.notices import deliveries
 from gridgov.notices.models import Notice
 from gridgov.people import queries as people
-from gridgov.people.models import Person, Role
+from gridgov.people.models import Department, Person, Role
 
 TOPIC = "issue.told"
 WARNED = "warn:"  # Before an audience: it is told that time runs short, not what happened.
@@ -97,6 +98,13 @@ def _audience(name: str, issue: Issue, event: IssueEvent, left: list[str | None]
         return _holders(event.unit_code, event.department_id)
     if name == "decider":
         return _deciders(event)
+    if name in ("supervisor", "instructor"):
+        found = issue.supervisor_id if name == "supervisor" else issue.instructor_id
+        return [found] if found else []
+    if name == "alarmed":
+        return _alarmed(issue)
+    if name == "above":
+        return _holders(_above(event), None)
     if name == "left" and left:
         return _holders(left[0], UUID(left[1]) if left[1] else None)
     return []
@@ -111,6 +119,24 @@ def _units(event: IssueEvent, payload: dict[str, Any]) -> dict[tuple[str | None,
         elif audience == "left" and (left := payload.get("left")):
             units.setdefault((left[0], UUID(left[1]) if left[1] else None), audience)
     return units
+
+
+def _alarmed(issue: Issue) -> list[UUID]:
+    """Who hears of what is grave at once: chiefs and offices of every level over the place, and the city's leaders."""
+    found: list[UUID] = []
+    for code in grids.ancestor_codes(issue.grid_code):
+        found += _holders(code, None)
+    city = grids.ancestor_codes(issue.grid_code)[0]
+    leaders = people.holders(grid_code=city, roles=(Role.CITY_CHIEF, Role.CITY_LEADER))
+    return [*found, *(person.id for person in leaders)]
+
+
+def _above(event: IssueEvent) -> str:
+    """The grid one level above the unit of an event; of a department, the grid it belongs to. The city has none above."""
+    if event.unit_code is None:
+        return session.get_one(Department, event.department_id).grid_code
+    codes = grids.ancestor_codes(event.unit_code)
+    return codes[max(0, len(codes) - 2)]
 
 
 def _deciders(event: IssueEvent) -> list[UUID]:

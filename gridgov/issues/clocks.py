@@ -1,0 +1,127 @@
+"""Deadlines of an issue: that of its state, and those that run beside it. What a move does to them.
+
+`issue.clocks` names those beside that run now, so that moves of issues without any need not look.
+Source: workflows/issue.yaml, `clock`, `starts`, `stops` of a move and `clocks`.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from gridgov import batches, calendars, timers
+from gridgov.issues import asks, flow, hops
+from gridgov.issues.models import Issue
+from gridgov.limits import Clock, Limit
+from gridgov.workflow import SAME, Move
+
+CARRY = (
+    sa.update(timers.Timer)
+    .where(
+        timers.Timer.subject_id == sa.bindparam("subject"), timers.Timer.state == sa.literal_column("'open'"),
+        timers.Timer.kind == sa.any_(sa.bindparam("kinds", type_=sa.ARRAY(sa.String))),
+    )
+    .values(generation=sa.bindparam("to_generation", type_=sa.Integer))
+)  # fmt: skip
+
+
+def turn(move: Move, before: str) -> None:
+    """Let the deadlines follow a move that has been carried out; `before` is the state it left.
+
+    Sets what the issue shows and writes the timers. The caller has locked the issue and writes it afterwards.
+    """
+    issue, transition, states = move.subject, move.transition, flow.current().states
+    moved = transition.to != SAME
+    if not moved and transition.clock != "anew" and transition.name not in states[before].overdue:
+        return
+    issue.generation += 1
+    if transition.clock != "hold":
+        asks.forget(issue)  # It was asked in a state that is over, or for a deadline that has passed.
+    if issue.ended_at is not None:
+        timers.cancel(issue.id, at=move.at)
+        issue.clocks = []
+        return
+    if transition.clock == "hold":
+        asks.hold(issue, states[before].due or "", move.at)
+    elif transition.clock == "go_on":
+        asks.go_on(issue, states[before].due or "", move.at)
+    else:
+        # Without clocks beside it there is nothing else to spare.
+        timers.cancel(issue.id, at=move.at, kind=states[before].due if issue.clocks or not moved else None)
+        begin_state(issue, move.at) if moved or transition.clock == "anew" else _again(issue, move.at)
+    if issue.clocks:
+        _carry(issue, move.at, moved)
+
+
+def begin_state(issue: Issue, at: datetime) -> None:
+    """Set the deadline of the present state, and write its timer."""
+    due, limit = deadline(issue, at)
+    start_state(issue, at, due, limit, warns=True)
+
+
+def deadline(issue: Issue, at: datetime) -> tuple[calendars.Deadline, Limit]:
+    """The deadline of the present state, set on the issue with the moment it turns yellow."""
+    limit, calendar = flow.limit(issue), hops.calendar(issue)
+    due = calendar.due(at, limit)
+    issue.due_at, issue.due_provisional = due.due_at, due.provisional
+    issue.warn_at = calendar.warn_at(at, limit, flow.rules().yellow_share)
+    return due, limit
+
+
+def start_state(issue: Issue, at: datetime, due: calendars.Deadline, limit: Limit, *, warns: bool) -> None:
+    """Write the timer of the present state."""
+    state = flow.current().states[issue.state]
+    warned = flow.warning(state, limit) if warns else None
+    timers.start(
+        "issue", issue.id, state.due or "", generation=issue.generation, at=at, due_at=due.due_at, limit=limit,
+        provisional=due.provisional, warn_s=warned, warn_at=None if warned is None else issue.warn_at,
+    )  # fmt: skip
+
+
+def _again(issue: Issue, at: datetime) -> None:
+    """It stays, overdue: look again later. What the issue shows as its deadline stays in the past."""
+    limit = flow.current().states[issue.state].again
+    if limit is not None:
+        start_state(issue, at, hops.calendar(issue).due(at, limit), limit, warns=False)
+
+
+# Beside the state -----------------------------------------------------------------------------------------------------
+
+
+def run(issue: Issue, names: Iterable[str], at: datetime, data: Mapping[str, Any]) -> None:
+    """Start these clocks; one with a date from the move's data. One that runs for a limit and is running goes on."""
+    for name in names:
+        clock = flow.current().clocks[name]
+        if clock.date is not None:
+            due_at = asks.day_end(date.fromisoformat(data[clock.date]))
+            limit = Limit(max(1, round((due_at - at).total_seconds())), Clock.urgent_hour)
+            provisional = False
+            end(issue, [name], at)
+        elif name in issue.clocks:
+            continue
+        else:
+            limit = flow.limit(issue, clock.limit)
+            due = hops.calendar(issue).due(at, limit)
+            due_at, provisional = due.due_at, due.provisional
+        timers.start(
+            "issue", issue.id, name, generation=issue.generation, at=at, due_at=due_at, limit=limit, provisional=provisional
+        )
+        issue.clocks = sorted({*issue.clocks, name})
+
+
+def end(issue: Issue, names: Iterable[str], at: datetime) -> None:
+    """Stop these clocks where they run."""
+    for name in names:
+        if name in issue.clocks:
+            timers.cancel(issue.id, at=at, kind=name)
+            issue.clocks = [other for other in issue.clocks if other != name]
+
+
+def _carry(issue: Issue, at: datetime, moved: bool) -> None:
+    """Let the clocks beside the state go on under the issue's new generation."""
+    if moved:
+        end(issue, [name for name in issue.clocks if flow.current().clocks[name].with_state], at)
+    if issue.clocks:
+        values = {"subject": issue.id, "kinds": list(issue.clocks), "to_generation": issue.generation}
+        batches.write(CARRY, values)
