@@ -77,10 +77,13 @@ class Timer(Model, table=True):
 START = sa.insert(Timer).inline()
 CANCEL = (
     sa.update(Timer)
-    .where(Timer.subject_id == sa.bindparam("subject"), LIVE)
+    .where(
+        Timer.subject_id == sa.bindparam("subject"),
+        LIVE,
+        Timer.kind == sa.func.coalesce(sa.bindparam("one_kind", type_=sa.Text), Timer.kind),
+    )
     .values(state=sa.literal_column("'void'"), ended_at=sa.bindparam("at", type_=TZ))
 )
-CANCEL_ONE = CANCEL.where(Timer.kind == sa.bindparam("one_kind"))
 
 
 @dataclass(frozen=True)
@@ -144,10 +147,8 @@ def start(
 
 def cancel(subject_id: UUID, *, at: datetime, kind: str | None = None) -> None:
     """Void every live timer of a subject, whose row the caller holds locked; or only that of one kind."""
-    if kind is None:
-        batches.write(CANCEL, {"subject": subject_id, "at": at})
-    else:
-        batches.write(CANCEL_ONE, {"subject": subject_id, "at": at, "one_kind": kind})
+    # One statement for both: a batch sends all of one statement together, and none may come after a later start.
+    batches.write(CANCEL, {"subject": subject_id, "at": at, "one_kind": kind})
 
 
 def pause(subject_id: UUID, *, at: datetime, kind: str | None = None) -> list[Timer]:

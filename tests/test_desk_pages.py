@@ -135,10 +135,12 @@ def test_mine_is_what_waits_for_my_office_and_all_is_what_lies_in_my_area(client
     assert str(below.id) in rows(client.page("/desk?view=all", city.township_office))
 
 
-def test_leaders_see_everything_in_their_area_and_have_no_moves(client, city, at_township):
+def test_leaders_see_everything_in_their_area_and_oversee_it(client, city, at_township):
     page = body(client.page(f"/desk?issue={at_township[0].id}", city.city_leader))
     assert rows(client.page("/desk", city.city_leader)) == [str(i.id) for i in at_township]
-    assert "data-move" not in page and "view=mine" not in page
+    assert "view=mine" not in page
+    moves = set(re.findall(r'data-move="(\w+)"', page))
+    assert moves == {"urge", "instruct", "supervise"}  # They oversee; the work is the office's.
 
 
 def test_no_other_township_sees_it_in_list_detail_tree_or_numbers(client, city, at_township):
@@ -159,7 +161,7 @@ def test_a_department_sees_what_it_was_given_and_nothing_else(client, city, at_t
     for view in ("mine", "all"):
         assert rows(client.page(f"/desk?view={view}", city.department)) == [str(issue.id)]
         assert rows(client.page(f"/desk?view={view}", city.other_department)) == []
-    actions.act(fresh(issue), "escalate", actor=city.department, data={"reason": "不是我们的"})
+    actions.act(fresh(issue), "decline", actor=city.department, data={"reason": "不是我们的"})
     assert rows(client.page("/desk?view=mine", city.department)) == []
     assert rows(client.page("/desk?view=all", city.department)) == [str(issue.id)]
 
