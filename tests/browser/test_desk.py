@@ -284,6 +284,20 @@ def test_the_desk_works_without_scripts(person: People, waiting: list[str], site
     assert state(site, waiting[0]) == ("reported", seed.CITY)
 
 
+def test_the_last_one_leaves_a_list_that_says_it_is_done(desk: Page, waiting: list[str]) -> None:
+    desk.goto("/desk?view=mine&q=第2件")
+    in_hand(desk, waiting[2])
+    desk.keyboard.press("u")
+    desk.locator("#f-reason").fill("涉及县道")
+    desk.keyboard.press("Control+Enter")
+    expect(desk.locator("#queue .empty")).to_be_visible()
+    expect(desk.locator("#detail .alert")).to_contain_text(waiting[2])
+    expect(desk.locator("#detail .empty")).to_contain_text("这个列表办完了")
+    expect(desk.locator("#news")).to_have_count(1)
+    desk.locator("#queue .empty a").click()
+    expect(desk.locator("#rows > li")).to_have_count(3)
+
+
 def test_long_lists_go_on_by_themselves(person: People, site: Any) -> None:
     with site.inside() as city:
         for n in range(60):
