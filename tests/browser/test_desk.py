@@ -188,6 +188,14 @@ def test_filters_search_and_numbers_change_the_list_and_the_address(desk: Page, 
     expect(desk.locator("select[name=sort]")).to_have_value("newest")
 
 
+def test_a_row_opens_also_when_the_list_is_drawn_anew_at_that_moment(desk: Page, waiting: list[str]) -> None:
+    desk.get_by_role("searchbox").fill("第2件")
+    expect(desk.locator("#rows > li")).to_have_count(1)
+    desk.locator("#rows .item-link").click()  # Leaving the field fetches the list once more.
+    in_hand(desk, waiting[2])
+    expect(desk.locator("[id=detail]")).to_have_count(1)
+
+
 def test_the_tree_opens_branch_by_branch_and_narrows_the_list(desk: Page) -> None:
     tree = desk.locator(".split-side")
     tree.locator(f'.tree-node:has(> .tree-line > [data-code="{seed.VILLAGE}"]) > details > summary').click()
