@@ -11,7 +11,7 @@ RUN useradd --system --uid 10001 --user-group --no-create-home --home-dir /data 
 COPY --from=assets /srv/gridgov /srv/gridgov
 WORKDIR /srv/gridgov
 USER gridgov
-ENV PATH=/srv/gridgov/.venv/bin:$PATH PYTHONUNBUFFERED=1 GRIDGOV_VAR=/data GRIDGOV_HOST=0.0.0.0 GRIDGOV_PORT=8000
+ENV PATH=/srv/gridgov/.venv/bin:$PATH PYTHONUNBUFFERED=1 GRIDGOV_VAR=/data GRIDGOV_HOST=0.0.0.0 GRIDGOV_PORT=8000 GRIDGOV_LOG=json
 VOLUME /data
 EXPOSE 8000
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s \

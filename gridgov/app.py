@@ -21,6 +21,7 @@ TABLES = [
 ]
 # Modules that plug something in when imported or through init_app(app).
 PARTS = [
+    "gridgov.monitoring",
     "gridgov.i18n",
     "gridgov.display",
     "gridgov.assets",
@@ -35,7 +36,7 @@ PARTS = [
     "gridgov.shell",
     "gridgov.openapi",
 ]
-BLUEPRINTS = ["display:bp", "health:bp", "people.pages:bp", "photos.pages:bp", "issues.pages:bp", "issues.desk:bp",
+BLUEPRINTS = ["display:bp", "health:bp", "monitoring:bp", "people.pages:bp", "photos.pages:bp", "issues.pages:bp", "issues.desk:bp",
               "notices.pages:bp", "notices.forms:bp", "notices.desk:bp", "worktime.pages:bp", "deadletters.pages:bp",
               "openapi:pages"]  # fmt: skip
 API = ["people.api:bp", "grids.api:bp", "photos.api:bp", "issues.api:bp", "notices.api:bp", "notices.api:me",

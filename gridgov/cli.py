@@ -106,14 +106,17 @@ def web() -> None:
     """Serve the pages and the API."""
     from gridgov.config import Config
 
-    Config.from_env()  # One clear line here instead of a traceback from each of the server's processes.
+    config = Config.from_env()  # One clear line here instead of a traceback from each of the server's processes.
     address = Address.from_env()
     options = {
         "--interface": "wsgi", "--host": address.host, "--port": str(address.port), "--log-level": "warning",
         "--workers": str(number("GRIDGOV_WEB_WORKERS", 2, 64)),
         "--blocking-threads": str(number("GRIDGOV_WEB_THREADS", THREADS, 64)),
-        "--workers-kill-timeout": "10",
+        "--workers-kill-timeout": "10", "--log-config": str(Path(__file__).with_name("granian.json")),
     }  # fmt: skip
+    from gridgov import metrics
+
+    os.environ[metrics.FOLDER] = str(metrics.fresh_folder(config.var, address.port))
     argv = [sys.executable, "-m", "granian", *(part for pair in options.items() for part in pair)]
     os.chdir(Path(__file__).resolve().parent.parent)
     os.execv(sys.executable, [*argv, "--no-ws", "--respawn-failed-workers", "wsgi:app"])  # noqa: S606
@@ -122,9 +125,7 @@ def web() -> None:
 @gridgov.command()
 def worker() -> None:
     """Work off the queues."""
-    from gridgov.app import create_app
-
-    app = create_app()
+    app = _logging_app()
     from rq import SimpleWorker
     from rq.serializers import JSONSerializer
 
@@ -141,9 +142,7 @@ def worker() -> None:
 @gridgov.command()
 def scheduler() -> None:
     """Watch deadlines and hand out what waits in the outbox. Several may run."""
-    from gridgov.app import create_app
-
-    app = create_app()
+    app = _logging_app()
     from gridgov import schedule
 
     stop = threading.Event()
@@ -151,6 +150,16 @@ def scheduler() -> None:
         signal.signal(told, lambda *_: stop.set())
     with app.app_context():
         schedule.run_forever(stop)
+
+
+def _logging_app() -> Any:
+    """The application of a process that logs, as the web server's processes do."""
+    from gridgov import logs
+    from gridgov.app import config_of, create_app
+
+    app = create_app()
+    logs.setup(config_of(app).log, config_of(app).log_level)
+    return app
 
 
 @contextmanager

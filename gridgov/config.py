@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from gridgov.errors import ConfigError
+from gridgov.logs import KINDS, LEVELS
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -54,6 +55,8 @@ class Config:
     tile_attribution: str = ""
     map_review_number: str = ""
     log_level: str = "INFO"
+    log: str = "text"
+    metrics_token: str = ""
     public_url: str = ""
     mail_url: str = ""
     sms_url: str = ""
@@ -122,6 +125,12 @@ def _check(values: dict[str, Any]) -> list[str]:
         wrong.append("GRIDGOV_LANGUAGE: zh or en")
     if values.get("tile_crs", "wgs84") not in {"wgs84", "gcj02"}:
         wrong.append("GRIDGOV_TILE_CRS: wgs84 or gcj02")
+    if values.get("log", "text") not in KINDS:
+        wrong.append(f"GRIDGOV_LOG: {' or '.join(KINDS)}")
+    if values.get("log_level", "INFO") not in LEVELS:
+        wrong.append(f"GRIDGOV_LOG_LEVEL: one of {', '.join(LEVELS)}")
+    if 0 < len(values.get("metrics_token", "")) < 16:
+        wrong.append("GRIDGOV_METRICS_TOKEN: at least 16 characters")
     if len(values.get("secret_key", "x" * 32)) < 32:
         wrong.append("GRIDGOV_SECRET_KEY: at least 32 characters")
     for name, value in values.items():

@@ -13,9 +13,10 @@ def describe(error: BaseException) -> str:
     if isinstance(error, DBAPIError) and error.orig is not None:
         diag = getattr(error.orig, "diag", None)
         said = getattr(diag, "message_primary", None) or str(error.orig).partition("\n")[0]
-        return _masked(f"{type(error.orig).__name__}: {said}")
-    return _masked(f"{type(error).__name__}: {error}")
+        return masked(f"{type(error.orig).__name__}: {said}")
+    return masked(f"{type(error).__name__}: {error}")
 
 
-def _masked(text: str) -> str:
+def masked(text: str) -> str:
+    """The words without long numbers, and not too many of them."""
     return NUMBERS.sub("…", text)[:LONGEST]

@@ -5,14 +5,15 @@ Nothing durable depends on a job being queued: what must not be lost goes throug
 
 import functools
 import logging
+import time
 from collections.abc import Callable
 from typing import Any
 
 import redis
-from rq import Queue
+from rq import Queue, get_current_job
 from rq.serializers import JSONSerializer
 
-from gridgov import db
+from gridgov import db, logs
 
 QUEUES = ["notices", "default"]
 log = logging.getLogger("gridgov.jobs")
@@ -55,6 +56,7 @@ class Job:
             timeout=self.timeout_s,
             result_ttl=0,
             failure_ttl=7 * 86_400,
+            meta={"request_id": logs.request_id()},
         )
 
 
@@ -97,8 +99,16 @@ def queue(name: str) -> Queue:
 
 
 def run(name: str, *args: Any) -> None:
-    """What the worker calls: the job registered under `name`, in a transaction."""
+    """What the worker calls: the job registered under `name`, in a transaction. Its lines name the request behind it."""
+    present = get_current_job()
+    logs.bind(present.meta.get("request_id") if present else None)
+    began_s = time.perf_counter()
     try:
         _functions[name](*args)
+        told = {"job": name, "duration_ms": round((time.perf_counter() - began_s) * 1000, 1)}
+        log.info("job done", extra=told)
+    except Exception as error:
+        log.error("job failed", exc_info=error, extra={"job": name})
+        raise
     finally:
         db.session.remove()

@@ -26,6 +26,7 @@ __all__ = ["App", "current_user", "gives", "public", "takes", "want_json"]
 log = logging.getLogger("gridgov.web")
 BODY_MAX_BYTES = 1_048_576  # Of a request without photos; gridgov/photos/uploads.py bounds those with.
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+SANE_ID = re.compile("[A-Za-z0-9._-]{1,64}")
 View = Callable[..., ResponseReturnValue]
 
 
@@ -48,6 +49,11 @@ class App(Flask):
             if not isinstance(answer, Response):
                 answer = self.make_response(answer)
         return answer
+
+
+    def log_exception(self, exc_info: Any) -> None:
+        """Log what is answered with 500, once, without the address, which holds what people look for."""
+        log.error("request failed", exc_info=exc_info)
 
 
 def public(view: View) -> View:
@@ -74,8 +80,8 @@ def require_login() -> None:
 
 
 def want_json() -> bool:
-    """Whether the answer should be JSON: API routes always, others when the client asks for it alone."""
-    if request.path.startswith("/api/"):
+    """Whether the answer should be JSON: to API routes and programs with a token always, else when asked for alone."""
+    if request.path.startswith("/api/") or request.headers.get("Authorization", "").startswith("Bearer"):
         return True
     best = request.accept_mimetypes.best_match(["text/html", "application/json", "application/problem+json"])
     return best in {"application/json", "application/problem+json"}
@@ -271,8 +277,8 @@ def init_app(app: Flask) -> None:
             return answer_error(
                 Conflict(_("Somebody else was changing this at the same time. Please try again."))
             )
-        log.exception("database error", extra={"request_id": request_id()})
         if isinstance(error, OperationalError) or state.startswith(("08", "57")):
+            log.exception("the database cannot be asked")
             return answer_error(
                 Unavailable(_("The database cannot be reached. Nothing was recorded; please try again soon."))
             )
@@ -289,5 +295,5 @@ def request_id() -> str:
     """What this request is called in logs and answers: as the proxy named it, else a random name."""
     if "request_id" not in g:
         given = request.headers.get("X-Request-ID", "")
-        g.request_id = given if given.isalnum() and len(given) <= 64 else uuid.uuid4().hex
+        g.request_id = given if SANE_ID.fullmatch(given) else uuid.uuid4().hex
     return g.request_id

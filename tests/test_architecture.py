@@ -33,11 +33,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "dashboard": {"store", "points", "issues", "people", "grids"},
 }
 # They put the whole together, or describe it: nobody imports them, and they may import all.
-KNOWS_ALL = {"app", "cli", "__main__", "migrations", "openapi", "shell"}
+KNOWS_ALL = {"app", "cli", "__main__", "migrations", "monitoring", "openapi", "shell"}
 # Files that may speak with flask: the boundary. Words of a language (i18n) come from flask-babel and need no request.
 BOUNDARY_FILES = {"__init__", "api", "pages", "desk", "forms"}
 BOUNDARY = {
-    "apidoc", "app", "assets", "display", "headers", "health", "i18n", "openapi", "shell", "web",
+    "apidoc", "app", "assets", "display", "headers", "health", "i18n", "monitoring", "openapi", "shell", "web",
     "people.csrf", "people.limits", "people.scopes", "people.sessions", "photos.uploads", "photos.schemas",
     "people.jobs", "issues.words", "issues.board", "issues.drafts", "issues.moving",
 }  # fmt: skip

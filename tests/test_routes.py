@@ -22,8 +22,8 @@ from tests.factories import photo_of
 # Who adds a route that needs no login writes it down here, and thinks about it once more.
 PUBLIC = {
     "assets", "static", "robots", "favicon", "display.messages", "display.switch_language", "display.switch_elder",
-    "health.alive", "health.ready", "people.login", "people.enter", "api.people.csrf", "issues.suspended_list",
-    "api.issues.list_suspended",
+    "health.alive", "health.ready", "monitoring.scrape", "people.login", "people.enter", "api.people.csrf",
+    "issues.suspended_list", "api.issues.list_suspended",
 }  # fmt: skip
 # API routes that answer with something else than a schema's JSON.
 WITHOUT_SCHEMA = {"api.people.revoke_token", "api.openapi.document_json"}  # Nothing (204); the description of all others.

@@ -13,15 +13,17 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
 import shapely
 import sqlalchemy as sa
 
-from gridgov import db, outbox, timers
+from gridgov import db, timers
 from gridgov.db import session, utcnow
-from gridgov.demo import names, pictures, story, texts
+from gridgov.demo import names, news, story, texts
+from gridgov.demo.darkroom import Darkroom
 from gridgov.demo.ids import uuid7_at
 from gridgov.demo.lives import Life, Step
 from gridgov.demo.plans import Plan
@@ -29,7 +31,6 @@ from gridgov.demo.roster import SHANGHAI, Roster
 from gridgov.grids.models import Grid, Level
 from gridgov.grids.queries import under
 from gridgov.issues import actions
-from gridgov.notices.models import Notice
 from gridgov.people import queries as people
 from gridgov.people.models import Person, Post, Role
 from gridgov.photos import actions as photos
@@ -46,13 +47,13 @@ AGES = {(12.0, DAYS): 52, (3.0, 12.0): 30, (0.05, 3.0): 18}
 AGES_OF_STORY = {(12.0, DAYS): 34, (3.0, 12.0): 33, (0.05, 3.0): 33}
 # Minutes ago, in the story's micro grid, so that its chief finds something nobody has taken up yet.
 FRESH = {9: Role.RESIDENT, 4: Role.WORKER}
-READ_AFTER = timedelta(hours=36)
-TOLD_FOR = timedelta(days=6)  # Inboxes go back so far; what was to be told before that counts as told.
 PHOTO_OF_REPORT = 0.25  # Of those that need none.
 TELLING_SCENE = "house"  # What is photographed when the matter has no look of its own.
 
 
 Place = tuple[float | None, float | None]
+Shot = Callable[[], bytes]
+MOVE_CLOCK = sa.text("UPDATE virtual_clock SET at = :at")
 
 
 @dataclass(order=True)
@@ -67,22 +68,24 @@ class Wake:
 class Stage:
     """The city while its past is played."""
 
-    def __init__(self, seed: int, now: datetime, tell: Callable[[str], None]) -> None:
-        self.seed, self.now, self.tell = seed, now, tell
+    def __init__(self, seed: int, now: datetime, tell: Callable[[str], None], darkroom: Darkroom) -> None:
+        self.seed, self.now, self.tell, self.darkroom = seed, now, tell, darkroom
         self.heap: list[Wake] = []
         self.order = itertools.count()
         self.roster = Roster()
+        self.looks: dict[UUID, str] = {}
         self.issues = self.events = self.taken = 0
 
     def play(self) -> None:
         """Let everything happen that lies before now, in the order of time."""
         day = None
+        db.set_clock(self.now)
         while self.heap:
             wake = heapq.heappop(self.heap)
             if wake.at.astimezone(SHANGHAI).date() != day:
                 day = wake.at.astimezone(SHANGHAI).date()
                 people.forget_posts()  # Posts run out by the day.
-            db.set_clock(wake.at)
+            session.execute(MOVE_CLOCK, {"at": wake.at})
             db.remember_now(wake.at)
             wake.run()
             self.events += 1
@@ -94,18 +97,30 @@ class Stage:
         if moment <= self.now:
             heapq.heappush(self.heap, Wake(moment, next(self.order), run))
 
-    def report(self, micro: Any, reporter: Person, rng: random.Random) -> None:
-        """Somebody reports something, and its life begins."""
+    def foresee(self, at: datetime, micro: Any, reporter: Person, look: str) -> None:
+        """Somebody will report something; what it shows is drawn until then."""
+        rng = random.Random(look)
         subject = texts.subject(micro.short_name, micro.code[9:12] < "200", rng)
-        lat, lon = inside(micro.geojson, rng)
         kind = actions.flow.rules().categories[subject.category]
-        many = (
-            rng.choice((1, 1, 1, 1, 2))
-            if subject.scene and (kind.photos or rng.random() < PHOTO_OF_REPORT)
-            else 0
-        )
+        many = 0
+        if subject.scene and (kind.photos or rng.random() < PHOTO_OF_REPORT):
+            many = rng.choice((1, 1, 1, 1, 2))
+        shots = self.have_drawn(subject, True, look, many)
+        self.at(at, lambda: self.report(micro, reporter, subject, look, shots, rng))
+
+    def report(
+        self,
+        micro: Any,
+        reporter: Person,
+        subject: texts.Subject,
+        look: str,
+        shots: list[Shot],
+        rng: random.Random,
+    ) -> None:
+        """Somebody reports something, and its life begins."""
+        lat, lon = inside(micro.geojson, rng)
         issue_id = uuid7_at(utcnow(), rng)
-        shots = [self.shoot(subject, f"{issue_id}/{n}", reporter, True, (lat, lon)) for n in range(many)]
+        taken = [self.take_photo(shot, reporter, (lat, lon), rng) for shot in shots]
         issue, _new = actions.report(
             actor=reporter,
             category=subject.category,
@@ -116,15 +131,16 @@ class Stage:
             lon=lon,
             accuracy_m=rng.randint(5, 40),
             address=subject.address,
-            photos=shots,
+            photos=taken,
         )
         self.issues += 1
+        self.looks[issue.id] = look
         self.go_on(Life(issue, subject, Plan.draw(subject.solved, rng), reporter, self.roster, rng))
 
     def go_on(self, life: Life) -> None:
         """Deliver what was told and plan what comes next: a step, unless a timer runs out before."""
-        if utcnow() > self.now - TOLD_FOR:
-            deliver(self.now - TOLD_FOR)
+        if utcnow() > self.now - news.TOLD_FOR:
+            news.deliver(self.now - news.TOLD_FOR)
         if life.issue.ended_at is not None:
             return
         timer = session.execute(
@@ -135,19 +151,18 @@ class Stage:
         ).first()
         step = life.next_step(utcnow())
         if step is not None and (timer is None or step.at < timer.due_at):
-            self.at(step.at, lambda: self.take(life, step))
+            many = step.photos if step.at <= self.now else 0
+            shots = self.have_drawn(life.subject, False, self.looks[life.issue.id], many)
+            self.at(step.at, lambda: self.take(life, step, shots))
         elif timer is not None:
             self.at(timer.due_at, lambda: self.run_out(life, timer.id))
 
-    def take(self, life: Life, step: Step) -> None:
+    def take(self, life: Life, step: Step, shots: list[Shot]) -> None:
         """Somebody makes a move."""
         data, issue = dict(step.data), life.issue
-        if step.photos:
+        if shots:
             place = (issue.lat, issue.lon)
-            data["proof"] = [
-                self.shoot(life.subject, f"{issue.id}/{n}", step.actor, False, place)
-                for n in range(step.photos)
-            ]
+            data["proof"] = [self.take_photo(shot, step.actor, place, life.rng) for shot in shots]
         actions.act(issue, step.name, actor=step.actor, data=data)
         self.go_on(life)
 
@@ -157,14 +172,19 @@ class Stage:
         session.refresh(life.issue)
         self.go_on(life)
 
-    def shoot(self, subject: texts.Subject, look: str, owner: Person, bad: bool, place: Place) -> UUID:
-        """A picture of the matter, before or after; `look` names it, and both show the same surroundings."""
-        chance = random.Random(look)
-        file = io.BytesIO(pictures.draw(subject.scene or TELLING_SCENE, bad, chance, self.taken))
+    def have_drawn(self, subject: texts.Subject, bad: bool, look: str, many: int) -> list[Shot]:
+        """Have pictures of the matter drawn, before or after."""
+        scene = subject.scene or TELLING_SCENE
+        return [self.darkroom.order(scene, bad, look, n) for n in range(many)]
+
+    def take_photo(self, shot: Shot, owner: Person, place: Place, rng: random.Random) -> UUID:
+        """Somebody takes a photo where the matter is."""
         self.taken += 1
         lat, lon = place
-        photo_id = uuid7_at(utcnow(), chance)
-        return photos.take(file, actor=owner, id=photo_id, lat=lat, lon=lon, taken_at=utcnow()).id
+        photo_id = uuid7_at(utcnow(), rng)
+        return photos.take(
+            io.BytesIO(shot()), actor=owner, id=photo_id, lat=lat, lon=lon, taken_at=utcnow()
+        ).id
 
 
 def load(seed: int, count: int = COUNT, tell: Callable[[str], None] = lambda _line: None) -> dict[str, int]:
@@ -175,28 +195,29 @@ def load(seed: int, count: int = COUNT, tell: Callable[[str], None] = lambda _li
     actions.seed_categories()
     now = utcnow()
     rng = random.Random(f"{seed}/issues")
-    stage = Stage(seed, now, tell)
     micro = _micro_grids()
     reporters = _reporters()
-    reported: list[tuple[datetime, Any, Person, random.Random]] = []
+    reported: list[tuple[datetime, Any, Person, str]] = []
     for n in range(count):
-        own = random.Random(f"{seed}/issue/{n}")
         prefix = rng.choices(list(PLACES), list(PLACES.values()))[0]
         grid, reporter = _scene(prefix, micro, reporters, rng)
         ages = AGES if prefix == story.CITY else AGES_OF_STORY
-        reported.append((_when(now, ages, rng), grid, reporter, own))
+        reported.append((_when(now, ages, rng), grid, reporter, f"{seed}/issue/{n}"))
     fresh = next(grid for grid in micro if grid.code == story.MICRO)
     for minutes, role in FRESH.items():
-        own = random.Random(f"{seed}/fresh/{minutes}")
         first = min(reporters[fresh.code][role], key=lambda person: person.phone)
-        reported.append((now - timedelta(minutes=minutes), fresh, first, own))
-    for at, grid, reporter, own in reported:
-        stage.at(at, lambda grid=grid, reporter=reporter, own=own: stage.report(grid, reporter, own))  # type: ignore[misc]
-    try:
-        stage.play()
-    finally:
-        db.set_clock(None)
-    _settle_old_news(now)
+        reported.append((now - timedelta(minutes=minutes), fresh, first, f"{seed}/fresh/{minutes}"))
+    with Darkroom() as darkroom:
+        stage = Stage(seed, now, tell, darkroom)
+        for at, grid, reporter, look in sorted(
+            reported, key=itemgetter(0)
+        ):  # What is needed first is drawn first.
+            stage.foresee(at, grid, reporter, look)
+        try:
+            stage.play()
+        finally:
+            db.set_clock(None)
+    news.settle_old(now)
     return {"issues": stage.issues, "steps": stage.events, "photos": stage.taken}
 
 
@@ -208,17 +229,6 @@ def inside(geojson: str, rng: random.Random) -> tuple[float, float]:
         lon, lat = rng.uniform(west, east), rng.uniform(south, north)
         if shapely.contains_xy(area, lon, lat):
             return round(lat, 6), round(lon, 6)
-
-
-def deliver(since: datetime) -> None:
-    """Deliver what was put into the outbox since then, at the hour the clock shows."""
-    waiting = sa.select(outbox.Outgoing.id).where(*_waiting(), outbox.Outgoing.created_at > since)
-    for outbox_id in session.scalars(waiting).all():
-        outbox.deliver(outbox_id)
-
-
-def _waiting() -> tuple[Any, ...]:
-    return outbox.Outgoing.done_at.is_(None), outbox.Outgoing.dead_at.is_(None)
 
 
 def _micro_grids() -> list[Any]:
@@ -269,19 +279,3 @@ def _when(now: datetime, ages: dict[tuple[float, float], int], rng: random.Rando
     at = (now - timedelta(days=rng.uniform(least, most))).astimezone(SHANGHAI)
     moved = at.replace(hour=rng.randint(7, 20), minute=rng.randint(0, 59), second=rng.randint(0, 59))
     return min(moved.astimezone(UTC), now - timedelta(minutes=rng.randint(5, 90)))
-
-
-def _settle_old_news(now: datetime) -> None:
-    """What people were told more than a day and a half ago they have read; what is older still needs no
-    telling.
-    """
-    session.execute(
-        sa.update(outbox.Outgoing)
-        .where(*_waiting(), outbox.Outgoing.created_at <= now - TOLD_FOR)
-        .values(done_at=now)
-    )
-    session.execute(
-        sa.update(Notice)
-        .where(Notice.created_at < now - READ_AFTER)
-        .values(read_at=Notice.created_at + timedelta(hours=2))
-    )

@@ -188,6 +188,14 @@ def test_filters_search_and_numbers_change_the_list_and_the_address(desk: Page, 
     expect(desk.locator("select[name=sort]")).to_have_value("newest")
 
 
+def test_a_row_opens_also_when_the_list_is_drawn_anew_at_that_moment(desk: Page, waiting: list[str]) -> None:
+    desk.get_by_role("searchbox").fill("第2件")
+    expect(desk.locator("#rows > li")).to_have_count(1)
+    desk.locator("#rows .item-link").click()  # Leaving the field fetches the list once more.
+    in_hand(desk, waiting[2])
+    expect(desk.locator("[id=detail]")).to_have_count(1)
+
+
 def test_the_tree_opens_branch_by_branch_and_narrows_the_list(desk: Page) -> None:
     tree = desk.locator(".split-side")
     tree.locator(f'.tree-node:has(> .tree-line > [data-code="{seed.VILLAGE}"]) > details > summary').click()
@@ -282,6 +290,20 @@ def test_the_desk_works_without_scripts(person: People, waiting: list[str], site
     page.locator(".filters").get_by_role("button").click()
     expect(page.locator("#rows > li")).to_have_count(1)
     assert state(site, waiting[0]) == ("reported", seed.CITY)
+
+
+def test_the_last_one_leaves_a_list_that_says_it_is_done(desk: Page, waiting: list[str]) -> None:
+    desk.goto("/desk?view=mine&q=第2件")
+    in_hand(desk, waiting[2])
+    desk.keyboard.press("u")
+    desk.locator("#f-reason").fill("涉及县道")
+    desk.keyboard.press("Control+Enter")
+    expect(desk.locator("#queue .empty")).to_be_visible()
+    expect(desk.locator("#detail .alert")).to_contain_text(waiting[2])
+    expect(desk.locator("#detail .empty")).to_contain_text("这个列表办完了")
+    expect(desk.locator("#news")).to_have_count(1)
+    desk.locator("#queue .empty a").click()
+    expect(desk.locator("#rows > li")).to_have_count(3)
 
 
 def test_long_lists_go_on_by_themselves(person: People, site: Any) -> None:

@@ -64,6 +64,7 @@ def test_a_report_in_three_taps_with_the_place_found_by_itself(person: People, s
     ready(page)
     expect(page.locator("[data-place-words]")).to_contain_text("第1村民小组")
     expect(page.locator("[data-place-words]")).to_contain_text("12")
+    expect(page.locator(".form-actions [data-place-echo]")).to_contain_text("泻油村 第1村民小组")
     fill(page, shot)
     send(page)
     page.wait_for_url(re.compile(r"/issues/[0-9a-f-]+\?new=1"))
@@ -79,6 +80,8 @@ def test_a_report_in_three_taps_with_the_place_found_by_itself(person: People, s
 def test_a_report_without_any_script(person: People, site: Any, shot: Any) -> None:
     page = person("resident", java_script_enabled=False)
     page.goto("/report")
+    for dead in (".map", "[data-grids]", "[data-locate]", "[data-place-words]", "[data-place-echo]"):
+        expect(page.locator(dead)).to_be_hidden()
     fill(page, shot)
     page.locator("noscript select, select[name=grid_code]").select_option(seed.SIBLING_MICRO)
     send(page)

@@ -92,6 +92,12 @@ class Place {
   say(text, wrong = false) {
     this.words.textContent = text;
     this.words.classList.toggle("is-trouble", wrong);
+    // Again beside the button that sends: the map lies further down, and the wrong village is easily overlooked.
+    all("[data-place-echo]", this.form).forEach((echo) => {
+      echo.textContent = text;
+      echo.hidden = false;
+      echo.classList.toggle("is-trouble", wrong);
+    });
   }
 }
 

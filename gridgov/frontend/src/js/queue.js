@@ -111,7 +111,11 @@ if (desk) {
   // Somebody was faster: the issue is shown as it is now, with the server's word for it.
   document.addEventListener("htmx:beforeSwap", (event) => {
     const { xhr, target } = event.detail;
-    if (target.id === "detail") focusInDetail = target.contains(document.activeElement);
+    if (target.id === "detail") {
+      focusInDetail = target.contains(document.activeElement);
+      // The row that was clicked may be gone by now, with the list it stood in, and with it how its answer is to be shown.
+      event.detail.swapOverride = event.detail.swapOverride || "outerHTML show:none";
+    }
     if (xhr.status === 409 && target.id === "detail") Object.assign(event.detail, { shouldSwap: true, isError: false });
     if (xhr.status === 422 && target.id === "queue") Object.assign(event.detail, { shouldSwap: false, isError: true });
   });
