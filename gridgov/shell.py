@@ -9,6 +9,7 @@ from flask_login import current_user
 from werkzeug.local import LocalProxy
 
 from gridgov import delays
+from gridgov.deadletters import queries as deadletters
 from gridgov.display import NavItem
 from gridgov.i18n import _
 from gridgov.issues import queries as issues
@@ -77,10 +78,11 @@ def _items(person: Person) -> list[NavItem]:
         to = "people.all_sign_ins"
         items.insert(-1, NavItem(to, _("Log of sign-ins"), "history", here == to, on="desk"))
     if Role.ADMINISTRATOR in people.roles(person):
-        for to, label, icon in (
-            ("worktime.calendar", _("Calendar"), "clock"), ("deliveries.troubled", _("Messages outside"), "send"),
+        for to, label, icon, n in (
+            ("worktime.calendar", _("Calendar"), "clock", 0), ("deliveries.troubled", _("Messages outside"), "send", 0),
+            ("deadletters.listing", _("Dead letters"), "alert-triangle", sum(deadletters.counts())),
         ):  # fmt: skip
-            items.insert(-1, NavItem(to, label, icon, here == to, on="desk"))
+            items.insert(-1, NavItem(to, label, icon, here == to, n or None, on="desk"))
     return items
 
 

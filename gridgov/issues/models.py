@@ -170,7 +170,7 @@ class IssueEvent(Model, table=True):
     due_at: datetime | None = Field(default=None, sa_type=TZ)
     at: datetime = Field(sa_type=TZ)
     hash: bytes = Field(sa_column=sa.Column(sa.LargeBinary, nullable=False, server_default=sa.FetchedValue()))
-    xact: int | None = Field(default=None, sa_column=sa.Column(sa.BigInteger, server_default=sa.FetchedValue()))
+    xact: int | None = Field(default=None, sa_column=sa.Column(sa.BigInteger, server_default=sa.text("pg_current_xact_id()::text::bigint")))
 
 
 class IssuePhoto(Model, table=True):

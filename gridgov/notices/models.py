@@ -34,7 +34,7 @@ class Notice(Model, table=True):
     audience: str = Field(max_length=20)
     created_at: datetime = Field(sa_type=TZ)
     read_at: datetime | None = Field(default=None, sa_type=TZ)
-    xact: int | None = Field(default=None, sa_column=sa.Column(sa.BigInteger, server_default=sa.FetchedValue()))
+    xact: int | None = Field(default=None, sa_column=sa.Column(sa.BigInteger, server_default=sa.text("pg_current_xact_id()::text::bigint")))
 
 
 class Channel(StrEnum):

@@ -228,6 +228,7 @@ def test_without_redis_staff_and_reporters_are_told_that_messages_are_late(
 ) -> None:
     redis = embedded.Redis(tmp_path / "redis")
     redis.start()
+    assert redis.process
     live.config["GRIDGOV"] = dataclasses.replace(
         live.config["GRIDGOV"], redis_url=redis.url, language=language
     )
@@ -246,7 +247,8 @@ def test_without_redis_staff_and_reporters_are_told_that_messages_are_late(
             expect(reporter.locator("html")).to_have_attribute("lang", "en")
         expect(staff.locator("#late")).to_be_hidden()
         heard(staff)
-        redis.stop()
+        redis.process.terminate()
+        redis.process.wait()
         expect(staff.locator("#late")).to_be_visible()
         expect(staff.locator("#late")).to_have_text(staff_words)
         issue = report(at, "路灯不亮", "resident")
@@ -255,6 +257,6 @@ def test_without_redis_staff_and_reporters_are_told_that_messages_are_late(
         expect(reporter.locator("#late")).to_have_count(0)
         staff.goto(f"{url}/issues/{issue}")
         expect(staff.locator("#late")).to_be_visible()
-        redis.start()
+        redis.restart()
         expect(staff.locator("#late")).to_be_hidden()
     redis.stop()
