@@ -47,7 +47,8 @@ const list = spaced(async () => {
   if (!fresh || !part()) return;
   if (desk()) {
     put("counts", fresh);
-    if (!rows(fresh)) htmx.trigger("#news", "live");
+    if (rows(fresh)) put("news", fresh);
+    else htmx.trigger("#news", "live");
   } else if (!rows(fresh)) offer(() => window.location.reload());
 });
 
