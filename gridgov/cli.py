@@ -5,6 +5,7 @@ import functools
 import importlib
 import importlib.util
 import os
+import resource
 import signal
 import sys
 import threading
@@ -19,7 +20,7 @@ from gridgov.address import Address, number
 from gridgov.errors import ConfigError, DomainError, PolicyError
 from gridgov.processes import ServerError, describe, die_with_parent
 
-THREADS = 8  # As many as the database pool has connections.
+STREAMS = 8_192  # Open pages and requests that one web process may have at once; the hub bounds the pages.
 
 
 class Root(click.Group):
@@ -109,17 +110,20 @@ def web() -> None:
     config = Config.from_env()  # One clear line here instead of a traceback from each of the server's processes.
     address = Address.from_env()
     options = {
-        "--interface": "wsgi", "--host": address.host, "--port": str(address.port), "--log-level": "warning",
+        "--interface": "rsgi", "--loop": "uvloop", "--host": address.host, "--port": str(address.port), "--log-level": "warning",
         "--workers": str(number("GRIDGOV_WEB_WORKERS", 2, 64)),
-        "--blocking-threads": str(number("GRIDGOV_WEB_THREADS", THREADS, 64)),
+        "--backpressure": str(STREAMS), "--backlog": "1024",
         "--workers-kill-timeout": "10", "--log-config": str(Path(__file__).with_name("granian.json")),
     }  # fmt: skip
     from gridgov import metrics
 
     os.environ[metrics.FOLDER] = str(metrics.fresh_folder(config.var, address.port))
     argv = [sys.executable, "-m", "granian", *(part for pair in options.items() for part in pair)]
+    number("GRIDGOV_WEB_THREADS", 8, 64)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # Each open page is a file to the system.
     os.chdir(Path(__file__).resolve().parent.parent)
-    os.execv(sys.executable, [*argv, "--no-ws", "--respawn-failed-workers", "wsgi:app"])  # noqa: S606
+    os.execv(sys.executable, [*argv, "--no-ws", "--respawn-failed-workers", "wsgi:server"])  # noqa: S606
 
 
 @gridgov.command()

@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from typing import Any
 
-from flask import Flask, g, redirect, request, url_for
+from flask import Flask, g, jsonify, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from werkzeug.local import LocalProxy
 
+from gridgov import delays
+from gridgov.deadletters import queries as deadletters
 from gridgov.display import NavItem
 from gridgov.i18n import _
 from gridgov.issues import queries as issues
@@ -15,6 +17,9 @@ from gridgov.issues.desk import has_desk
 from gridgov.notices import queries as notices
 from gridgov.people import queries as people
 from gridgov.people.models import Person, Role
+
+PARTS = ("live-part", "live-issue")
+"""Elements of pages that a script asks for alone: gridgov/frontend/src/js/renew.js."""
 
 
 class Navigation:
@@ -31,12 +36,21 @@ class Navigation:
 def init_app(app: Flask) -> None:
     """Add the start page, and give templates `nav`, `unread` and `home`."""
     app.add_url_rule("/", "start", start, methods=["GET"])
+    app.add_url_rule("/badges", "badges", badges, methods=["GET"])
     app.context_processor(_names)
 
 
 def start() -> ResponseReturnValue:
     """Lead to where this person's work is."""
     return redirect(url_for(landing(current_user)))
+
+
+def badges() -> ResponseReturnValue:
+    """The numbers of the navigation, for a page that was told that something changed."""
+    return jsonify({item.endpoint: item.badge or 0 for item in _items(current_user)})
+
+
+badges.unattended = True  # type: ignore[attr-defined]
 
 
 def landing(person: Person) -> str:
@@ -64,10 +78,11 @@ def _items(person: Person) -> list[NavItem]:
         to = "people.all_sign_ins"
         items.insert(-1, NavItem(to, _("Log of sign-ins"), "history", here == to, on="desk"))
     if Role.ADMINISTRATOR in people.roles(person):
-        for to, label, icon in (
-            ("worktime.calendar", _("Calendar"), "clock"), ("deliveries.troubled", _("Messages outside"), "send"),
+        for to, label, icon, n in (
+            ("worktime.calendar", _("Calendar"), "clock", 0), ("deliveries.troubled", _("Messages outside"), "send", 0),
+            ("deadletters.listing", _("Dead letters"), "alert-triangle", sum(deadletters.counts())),
         ):  # fmt: skip
-            items.insert(-1, NavItem(to, label, icon, here == to, on="desk"))
+            items.insert(-1, NavItem(to, label, icon, here == to, n or None, on="desk"))
     return items
 
 
@@ -83,5 +98,14 @@ def _home() -> str:
     return url_for(first if first in ("desk.queue", "issues.todo") else "issues.mine")
 
 
+def _staff() -> bool:
+    """Whether this person works here: holds a post that is more than living here."""
+    return current_user.is_authenticated and bool(people.roles(current_user) - {Role.RESIDENT})
+
+
 def _names() -> dict[str, Any]:
-    return {"nav": Navigation(), "unread": LocalProxy(_unread), "home": LocalProxy(_home)}
+    return {
+        "nav": Navigation(), "unread": LocalProxy(_unread), "home": LocalProxy(_home),
+        "staff": LocalProxy(_staff), "messages_late": LocalProxy(delays.late),
+        "asks_part": request.headers.get("HX-Target") in PARTS,
+    }  # fmt: skip

@@ -27,6 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "issues": {"worktime", "photos", "people", "grids"},
     "points": {"people", "grids"},
     "notices": {"issues", "worktime", "photos", "people", "grids"},
+    "live": {"people", "grids"},
     "deadletters": {"issues", "worktime", "photos", "people", "grids"},
     "demo": {"notices", "issues", "worktime", "photos", "people", "grids"},
     "store": {"points", "photos", "people", "grids"},
@@ -37,9 +38,10 @@ KNOWS_ALL = {"app", "cli", "__main__", "migrations", "monitoring", "openapi", "s
 # Files that may speak with flask: the boundary. Words of a language (i18n) come from flask-babel and need no request.
 BOUNDARY_FILES = {"__init__", "api", "pages", "desk", "forms"}
 BOUNDARY = {
-    "apidoc", "app", "assets", "display", "headers", "health", "i18n", "monitoring", "openapi", "shell", "web",
+    "apidoc", "app", "assets", "delays", "display", "headers", "health", "i18n", "monitoring", "openapi", "shell", "web",
     "people.csrf", "people.limits", "people.scopes", "people.sessions", "photos.uploads", "photos.schemas",
     "people.jobs", "issues.words", "issues.board", "issues.drafts", "issues.moving",
+    "live.streams",
 }  # fmt: skip
 TOP_LEVEL = set(
     "gridgov workflows tests bench docs .ci wsgi.py requirements.txt requirements.in pyproject.toml alembic.ini Dockerfile "

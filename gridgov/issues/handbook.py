@@ -71,11 +71,12 @@ def _states(workflow: Workflow) -> str:
                 _both(state.label),
                 f"`{state.name}`",
                 _due(state),
+                "、".join(AUDIENCES[a] for a in state.warns) or "—",
                 _moves(workflow, state.overdue),
                 _moves(workflow, state.always),
             ]
         )
-    return _table(["状态 State", "", "时限 Deadline", "逾期 When overdue", "进入时自动 At once"], rows)
+    return _table(["状态 State", "", "时限 Deadline", "将到期时提醒 Warned", "逾期 When overdue", "进入时自动 At once"], rows)
 
 
 def _due(state: State) -> str:

@@ -166,10 +166,14 @@ class IssueEvent(Model, table=True):
     """One thing that happened to an issue. Written once; `hash` covers the row and the hash before it (a trigger's work).
 
     `actor_role` is the role the actor acted in, `reporter` or `system`. `unit_*` is who answers for it afterwards.
+    `xact` is the transaction that wrote it, by which open pages learn of it (gridgov/live).
     """
 
     __tablename__ = "issue_events"
-    __table_args__ = (sa.Index("ix_issue_events_actor_id", "actor_id"),)
+    __table_args__ = (
+        sa.Index("ix_issue_events_actor_id", "actor_id"),
+        sa.Index("ix_issue_events_xact", "xact", postgresql_where=sa.text("xact IS NOT NULL")),
+    )
     issue_id: UUID = Field(foreign_key="issues.id", primary_key=True)
     seq: int = Field(primary_key=True)
     name: str = Field(max_length=30)
@@ -184,6 +188,7 @@ class IssueEvent(Model, table=True):
     due_at: datetime | None = Field(default=None, sa_type=TZ)
     at: datetime = Field(sa_type=TZ)
     hash: bytes = Field(sa_column=sa.Column(sa.LargeBinary, nullable=False, server_default=sa.FetchedValue()))
+    xact: int | None = Field(default=None, sa_column=sa.Column(sa.BigInteger, server_default=sa.text("pg_current_xact_id()::text::bigint")))
 
 
 class IssuePhoto(Model, table=True):

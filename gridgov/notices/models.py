@@ -11,7 +11,10 @@ from gridgov.db import TZ, Field, Model, choice, uuid7
 
 
 class Notice(Model, table=True):
-    """Somebody is told of one event of one issue. The outbox row and the person make it unique: told twice is told once."""
+    """Somebody is told of one event of one issue. The outbox row and the person make it unique: told twice is told once.
+
+    `xact` is the transaction that wrote it, by which open pages learn of it (gridgov/live).
+    """
 
     __tablename__ = "notices"
     __table_args__ = (
@@ -21,6 +24,7 @@ class Notice(Model, table=True):
         ),
         sa.Index("ix_notices_person_id", "person_id", sa.text("id DESC")),
         sa.Index("ix_notices_unread", "person_id", postgresql_where=sa.text("read_at IS NULL")),
+        sa.Index("ix_notices_xact", "xact", postgresql_where=sa.text("xact IS NOT NULL")),
     )
     id: UUID = Field(default_factory=uuid7, primary_key=True)
     outbox_id: UUID
@@ -30,6 +34,7 @@ class Notice(Model, table=True):
     audience: str = Field(max_length=20)
     created_at: datetime = Field(sa_type=TZ)
     read_at: datetime | None = Field(default=None, sa_type=TZ)
+    xact: int | None = Field(default=None, sa_column=sa.Column(sa.BigInteger, server_default=sa.text("pg_current_xact_id()::text::bigint")))
 
 
 class Channel(StrEnum):

@@ -135,8 +135,21 @@ def roles_at(person: Person, *, grid_code: str | None = None, department_id: UUI
 
 def reach(person: Person) -> Reach:
     """How far this person sees today. What people reported themselves they see besides."""
+    return _reach(live_posts(person))
+
+
+def reaches(person_ids: Collection[UUID]) -> dict[UUID, Reach]:
+    """How far each of these people sees today, in one query; nobody who is disabled."""
+    query = sa.select(Person.id, Post).outerjoin(Post, sa.and_(Post.person_id == Person.id, in_force()))
+    held: dict[UUID, list[Post]] = {}
+    for person_id, post in session.execute(query.where(Person.id.in_(person_ids), enabled())):
+        held.setdefault(person_id, []).extend([post] if post else [])
+    return {person_id: _reach(posts) for person_id, posts in held.items()}
+
+
+def _reach(held: Iterable[Post]) -> Reach:
     rules = policy.current()
-    posts = [(post, rules[post.role].sees) for post in live_posts(person)]
+    posts = [(post, rules[post.role].sees) for post in held]
     return Reach(
         frozenset(post.grid_code for post, sees in posts if sees == Sees.SUBTREE and post.grid_code),
         frozenset(

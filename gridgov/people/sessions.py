@@ -132,7 +132,7 @@ def _by_session(token: str) -> Person | None:
 def _unattended() -> bool:
     """Whether the page asks by itself, every half minute: that keeps nobody signed in."""
     view = current_app.view_functions.get(request.endpoint or "")
-    return bool(getattr(view, "unattended", False))
+    return bool(getattr(view, "unattended", False)) or "X-Unattended" in request.headers
 
 
 def _by_token(token: str) -> Person:

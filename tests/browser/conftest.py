@@ -78,6 +78,12 @@ class Watch:
 
 
 @pytest.fixture
+def site_at() -> type[Site]:
+    """For tests that serve the application themselves."""
+    return Site
+
+
+@pytest.fixture
 def site(live: Flask) -> Iterator[Site]:
     """The application on a port of its own, on a database of its own."""
     server = make_server("127.0.0.1", 0, live, threaded=True)
