@@ -6,6 +6,7 @@ and opens a hop, appends to its chain, sets the next timer and writes to the out
 
 import contextlib
 import multiprocessing
+import subprocess
 import sys
 import tempfile
 import time
@@ -26,6 +27,8 @@ DUE = 100
 ROUNDS = 7
 MANY = 100_000
 WORKERS = 2
+FAULTS = 20_000
+COUNTED = ("faults_missed", "faults_doubled", "faults_lost_notices", "faults_notices_twice")
 Figures = Iterator[tuple[str, float, str]]
 
 ISSUES = """
@@ -58,6 +61,16 @@ def figures() -> Figures:
     lag, rate = _all_at_once(MANY)
     yield "timers_per_s", rate, "1/s"
     yield "timer_lag_100k_s", lag, "s"
+    for name, value in _faults(FAULTS).items():
+        yield name, value, "count"
+
+
+def _faults(many: int) -> dict[str, int]:
+    """What bench/faults.py counts of `many` deadlines while everything is being killed; it forks, so a process of its own."""
+    argv = [sys.executable, "-m", "bench.faults", "--timers", str(many)]
+    done = subprocess.run(argv, stdout=subprocess.PIPE, text=True, check=False)  # Status 1: what it counted is not 0.
+    counted = dict(line.split() for line in done.stdout.splitlines())
+    return {name: int(counted[name]) for name in COUNTED}
 
 
 def _sweep_cost(waiting: int) -> float:
