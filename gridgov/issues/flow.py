@@ -138,7 +138,8 @@ def handlers(issue: Issue) -> set[UUID]:
     """Everybody who accepted or resolved it where it was handled last: they may not verify it, in any post."""
     found = {issue.handler_id} if issue.handler_id else set()
     if issue.handling_hop is not None:
-        found |= set(session.connection().execute(HANDLED, {"issue": issue.id, "hop": issue.handling_hop}).scalars())
+        rows = session.connection().execute(HANDLED, {"issue": issue.id, "hop": issue.handling_hop})
+        found |= {actor_id for (actor_id,) in rows if actor_id}
     return found
 
 
