@@ -169,6 +169,14 @@ def holders(
     return session.scalars(sa.select(Person).where(Person.id.in_(held)).order_by(Person.id)).all()
 
 
+def holders_among(grid_codes: Collection[str], department_ids: Collection[UUID]) -> list[tuple[str | None, UUID | None, Role, UUID]]:
+    """(grid_code, department_id, role, person_id) of everybody with a post at one of these units today, in one query."""
+    query = sa.select(Post.grid_code, Post.department_id, Post.role, Post.person_id).join(Person, Post.person_id == Person.id)
+    there = sa.or_(Post.grid_code.in_(grid_codes), Post.department_id.in_(department_ids))
+    found = session.execute(query.where(there, in_force(), enabled()).order_by(Post.person_id))
+    return [(code, department, role, person_id) for code, department, role, person_id in found]
+
+
 def by_phone(phone: str) -> Person | None:
     """The person with this phone number, disabled or not."""
     return session.scalar(sa.select(Person).where(Person.phone == phone))

@@ -48,7 +48,7 @@ FROM (
     SELECT *, EXISTS (SELECT FROM issue_events e WHERE e.issue_id = issues.id AND e.name = ANY (:overdue)) AS missed FROM issues
 ) AS i
 """
-MOVES = "SELECT name, count(*) FROM issue_events GROUP BY name ORDER BY name"
+MOVES = "SELECT name, count(*) AS n FROM issue_events GROUP BY name ORDER BY name"
 
 
 def levels() -> dict[str, dict[str, float]]:
@@ -82,7 +82,7 @@ def totals() -> dict[str, Any]:
 
 def moves() -> dict[str, int]:
     """How often each move was made."""
-    return dict(session.execute(sa.text(MOVES)).tuples().all())
+    return {row.name: row.n for row in session.execute(sa.text(MOVES))}
 
 
 def _overdue() -> list[str]:
