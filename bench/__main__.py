@@ -10,7 +10,7 @@ import sys
 import time
 import traceback
 
-GROUPS = ("setup", "http", "timers", "worktime", "live")
+GROUPS = ("setup", "http", "timers", "simulate", "worktime", "live")
 
 
 def main(wanted: list[str]) -> int:

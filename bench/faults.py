@@ -22,7 +22,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -72,18 +72,17 @@ def _break(what: str | None) -> None:
     elif what == "lock":
         timers._locking = lambda query, _kind: query  # type: ignore[assignment]
     elif what == "idempotency":
-        outbox.deliver = _deliver_again
+        outbox._claim = _claim_again
     elif what == "lease":
         outbox.LEASE = timedelta(days=1)
 
 
-def _deliver_again(outbox_id: UUID) -> bool:
-    """What delivering would be if it did not ask whether it is done already."""
-    row = db.session.get(outbox.Outgoing, outbox_id, populate_existing=True)
-    if row is not None:
-        outbox._consumers[row.topic](row.id, row.payload)
-        row.done_at = db.utcnow()
-    return row is not None
+def _claim_again(ids: Sequence[UUID]) -> Sequence[outbox.Outgoing]:
+    """What claiming would be if it did not ask whether it is done already."""
+    rows = db.session.scalars(sa.select(outbox.Outgoing).where(outbox.Outgoing.id.in_(ids))).all()
+    for row in rows:
+        row.done_at = None
+    return rows
 
 
 UNDER_WAY = "SELECT count(*) FROM outbox WHERE done_at IS NULL AND dead_at IS NULL AND run_at > now() AND attempts = 0"

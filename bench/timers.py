@@ -6,6 +6,7 @@ and opens a hop, appends to its chain, sets the next timer and writes to the out
 
 import contextlib
 import multiprocessing
+import subprocess
 import sys
 import tempfile
 import time
@@ -14,8 +15,10 @@ from pathlib import Path
 from statistics import median
 
 import sqlalchemy as sa
+from rq import SimpleWorker
+from rq.serializers import JSONSerializer
 
-from gridgov import db, embedded, migrate, timers
+from gridgov import db, embedded, jobs, migrate, outbox, timers
 from gridgov.app import create_app
 from gridgov.config import Config
 from tests import seed
@@ -26,6 +29,9 @@ DUE = 100
 ROUNDS = 7
 MANY = 100_000
 WORKERS = 2
+FAULTS = 20_000
+TOLD = 400
+COUNTED = ("faults_missed", "faults_doubled", "faults_lost_notices", "faults_notices_twice")
 Figures = Iterator[tuple[str, float, str]]
 
 ISSUES = """
@@ -58,6 +64,48 @@ def figures() -> Figures:
     lag, rate = _all_at_once(MANY)
     yield "timers_per_s", rate, "1/s"
     yield "timer_lag_100k_s", lag, "s"
+    together, apart = _deliveries(TOLD)
+    yield "deliveries_per_s", together, "1/s"
+    yield "deliveries_together_vs_apart", together / apart, "ratio"
+    for name, value in _faults(FAULTS).items():
+        yield name, value, "count"
+
+
+def _deliveries(many: int) -> tuple[float, float]:
+    """Rows of the outbox a second, each telling four people, by one worker that leases them to itself through Redis.
+
+    (as it is, delivering the rows of a job one by one): medians of ROUNDS each, in turn.
+    """
+    rates: dict[bool, list[float]] = {True: [], False: []}
+    with _filled() as config, embedded.Redis(config.var / "redis") as redis:
+        jobs.connect(redis.url)
+        together = dict(outbox._together)
+        for number in range(2 * ROUNDS):
+            fill(f"told{number}", many, due="now() - interval '1 hour'", apart="0")
+            while timers.sweep():
+                continue
+            outbox._together.clear()
+            outbox._together.update(together if number % 2 else {})
+            begin = time.perf_counter()
+            while outbox.relay():
+                queues = [jobs.queue(name) for name in jobs.QUEUES]
+                SimpleWorker(queues, connection=jobs.connection(), serializer=JSONSerializer).work(burst=True, logging_level="CRITICAL")
+            rates[bool(number % 2)].append(many / (time.perf_counter() - begin))
+        outbox._together.update(together)
+        with db.transaction():
+            left = db.session.scalar(sa.text("SELECT count(*) FROM outbox WHERE done_at IS NULL"))
+        if left:
+            raise RuntimeError(f"{left} rows are not delivered")
+    print(f"  deliveries/s together {rates[True]}, apart {rates[False]}", file=sys.stderr)
+    return median(rates[True]), median(rates[False])
+
+
+def _faults(many: int) -> dict[str, int]:
+    """What bench/faults.py counts of `many` deadlines while everything is being killed; it forks, so a process of its own."""
+    argv = [sys.executable, "-m", "bench.faults", "--timers", str(many)]
+    done = subprocess.run(argv, stdout=subprocess.PIPE, text=True, check=False)  # Status 1: what it counted is not 0.
+    counted = dict(line.split() for line in done.stdout.splitlines())
+    return {name: int(counted[name]) for name in COUNTED}
 
 
 def _sweep_cost(waiting: int) -> float:

@@ -53,6 +53,7 @@ COMMANDS = {
     "audit": "gridgov.issues.cli:audit",
     "workflow": "gridgov.issues.cli:workflow",
     "openapi": "gridgov.openapi:command",
+    "simulate": "gridgov.simulate.cli:simulate",
 }
 
 

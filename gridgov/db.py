@@ -34,6 +34,10 @@ __all__ = [
 
 TZ = sa.DateTime(timezone=True)
 NOW = sa.text("SELECT app_now()")
+MOVE_CLOCK = sa.text(
+    "INSERT INTO virtual_clock (at, shift) VALUES (:at, :shift)"
+    " ON CONFLICT (id) DO UPDATE SET at = excluded.at, shift = excluded.shift"
+)
 Text = sa.Text
 NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -141,12 +145,10 @@ def remember_now(now: datetime) -> None:
 
 def set_clock(at: datetime | None = None, *, shift: timedelta | None = None) -> None:
     """Stop the clock at `at` (aware), or move it by `shift`; for tests, demo data and simulations only."""
-    session.execute(sa.text("DELETE FROM virtual_clock"))
-    if at is not None or shift is not None:
-        session.execute(
-            sa.text("INSERT INTO virtual_clock (at, shift) VALUES (:at, :shift)"),
-            {"at": at, "shift": shift or timedelta()},
-        )
+    if at is None and shift is None:
+        session.execute(sa.text("DELETE FROM virtual_clock"))
+    else:
+        session.execute(MOVE_CLOCK, {"at": at, "shift": shift or timedelta()})
     session.info.pop("now", None)
 
 

@@ -5,13 +5,14 @@ database happens exactly once. Redis holds nothing that is not here: a lost queu
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import redis
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 
 from gridgov import batches, db, jobs
 from gridgov.db import JSONB, TZ, Field, Model, session, utcnow, uuid7
@@ -22,7 +23,10 @@ LEASE = timedelta(seconds=60)
 MAX_ATTEMPTS = 8
 QUEUE_LIMIT = 50  # Jobs. What is handed over must be done well within its lease, or it is handed over again for nothing.
 JOB_ROWS = 20  # A worker that is killed loses what it did in this job; many rows at once would never get done.
-_consumers: dict[str, Callable[[UUID, dict[str, Any]], None]] = {}
+One = Callable[[UUID, dict[str, Any]], None]
+Many = Callable[[Sequence[tuple[UUID, dict[str, Any]]]], None]
+_consumers: dict[str, One] = {}
+_together: dict[One, Many] = {}
 
 
 class Outgoing(Model, table=True):
@@ -52,13 +56,16 @@ PUT = sa.text(
 ).bindparams(sa.bindparam("id", type_=sa.Uuid), sa.bindparam("payload", type_=JSONB))
 
 
-def consumer(
-    topic: str,
-) -> Callable[[Callable[[UUID, dict[str, Any]], None]], Callable[[UUID, dict[str, Any]], None]]:
-    """The decorated function takes (outbox id, payload) for `topic`, inside the transaction that marks it done."""
+def consumer(topic: str, together: Many | None = None) -> Callable[[One], One]:
+    """The decorated function takes (outbox id, payload) for `topic`, inside the transaction that marks it done.
 
-    def add(function: Callable[[UUID, dict[str, Any]], None]) -> Callable[[UUID, dict[str, Any]], None]:
+    `together` does the same for many pairs with fewer statements: all of them, or it raises and none counts.
+    """
+
+    def add(function: One) -> One:
         _consumers[topic] = function
+        if together is not None:
+            _together[function] = together
         return function
 
     return add
@@ -106,9 +113,14 @@ def relay(batch: int = 100) -> int:
 
 @jobs.job("notices", timeout_s=50)
 def deliver_batch(ids: list[str]) -> None:
-    """Deliver each row in a savepoint, so that one that fails leaves the others done."""
-    for each in ids:
-        deliver(UUID(each))
+    """Deliver rows together; when that fails each in a savepoint, so that one that fails leaves the others done."""
+    rows = _claim([UUID(each) for each in ids])
+    fresh = [row for row in rows if not row.attempts]  # What has failed before stands alone, so that it undoes no others.
+    for topic in dict.fromkeys(row.topic for row in fresh):
+        _deliver_together(topic, [row for row in fresh if row.topic == topic])
+    for row in rows:
+        if row.done_at is None:
+            deliver(row.id)
 
 
 def deliver(outbox_id: UUID) -> bool:
@@ -116,14 +128,10 @@ def deliver(outbox_id: UUID) -> bool:
 
     Returns False when somebody else has it or had it already.
     """
-    row = session.scalar(
-        sa.select(Outgoing)
-        .where(Outgoing.id == outbox_id, Outgoing.done_at.is_(None), Outgoing.dead_at.is_(None))
-        .with_for_update(skip_locked=True)
-        .execution_options(populate_existing=True)
-    )
-    if row is None:
+    rows = _claim([outbox_id])
+    if not rows:
         return False
+    (row,) = rows
     try:
         with session.begin_nested():
             _consumers[row.topic](row.id, row.payload)
@@ -140,3 +148,34 @@ def deliver(outbox_id: UUID) -> bool:
     row.error = None
     session.flush()
     return True
+
+
+def _claim(ids: Sequence[UUID]) -> Sequence[Outgoing]:
+    """Lock those of these rows that are still to be done and that nobody else has."""
+    return session.scalars(
+        sa.select(Outgoing)
+        .where(Outgoing.id.in_(ids), Outgoing.done_at.is_(None), Outgoing.dead_at.is_(None))
+        .order_by(Outgoing.id)
+        .with_for_update(skip_locked=True)
+        .execution_options(populate_existing=True)
+    ).all()
+
+
+def _deliver_together(topic: str, rows: list[Outgoing]) -> None:
+    """Deliver rows of one topic in one savepoint and mark them done. When that fails they are as they were."""
+    together = _together.get(_consumers[topic])
+    if together is None or len(rows) < 2:
+        return
+    waiting = db.count_waiting()
+    try:
+        with session.begin_nested():
+            together([(row.id, row.payload) for row in rows])
+    except Exception as error:
+        if isinstance(error, DBAPIError) and error.connection_invalidated:
+            raise
+        log.info("%s rows of the outbox are delivered one by one: %s", len(rows), describe(error))
+        db.drop_waiting(waiting)
+        return
+    for row in rows:
+        row.done_at = utcnow()
+    session.flush()

@@ -30,6 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "live": {"people", "grids"},
     "deadletters": {"issues", "worktime", "photos", "people", "grids"},
     "demo": {"notices", "issues", "worktime", "photos", "people", "grids"},
+    "simulate": {"issues", "worktime", "photos", "people", "grids"},
     "store": {"points", "photos", "people", "grids"},
     "dashboard": {"store", "points", "issues", "people", "grids"},
 }

@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from gridgov import calendars
 from gridgov.demo import story, texts
 from gridgov.demo.plans import Plan
 from gridgov.demo.roster import SHANGHAI, Duty, Roster
-from gridgov.issues import flow
+from gridgov.issues import flow, hops
 from gridgov.issues.models import Issue
 from gridgov.limits import Clock, Limit
 from gridgov.people.models import Person, Role
@@ -252,7 +251,7 @@ class Life:
     def _office(self, after: datetime, least: float, most: float) -> datetime:
         """A moment in office hours, so many working hours later."""
         wait = Limit(round(self.rng.uniform(least, most) * 3600), Clock.work_hour)
-        return calendars.default().due(after, wait).due_at + timedelta(seconds=self.rng.randint(0, 240))
+        return hops.calendar(self.issue).due(after, wait).due_at + timedelta(seconds=self.rng.randint(0, 240))
 
     def _natural(self, after: datetime, least: float, most: float) -> datetime:
         """A moment by day, so many hours later."""

@@ -41,6 +41,12 @@ APPEND = sa.text(
     *(sa.bindparam(name, type_=sa.Integer) for name in ("seq", "hop_n")), sa.bindparam("data", type_=JSONB),
 )  # fmt: skip
 
+FREE_PHOTOS = sa.select(sa.func.count()).where(
+    Photo.id == sa.any_(sa.bindparam("ids", type_=sa.ARRAY(sa.Uuid))), Photo.owner_id == sa.bindparam("owner", type_=sa.Uuid),
+    ~sa.exists().where(IssuePhoto.photo_id == Photo.id),
+)  # fmt: skip
+ADD_PHOTO = sa.insert(IssuePhoto).inline()
+
 
 def report(
     *, actor: Person, category: str, text: str, id: UUID | None = None, grid_code: str | None = None,
@@ -219,16 +225,13 @@ def _attach(
     wanted = list(dict.fromkeys(photos))
     if len(wanted) > MAX_PHOTOS:
         raise Invalid(_("At most %(n)s photos.", n=MAX_PHOTOS), field=field)
-    used = sa.exists().where(IssuePhoto.photo_id == Photo.id)
-    mine = sa.select(Photo.id).where(Photo.id.in_(wanted), Photo.owner_id == (actor and actor.id), ~used)
-    if len(session.scalars(mine).all()) != len(wanted):
+    given = {"ids": wanted, "owner": actor and actor.id}
+    if session.connection().execute(FREE_PHOTOS, given).scalar_one() != len(wanted):
         raise Invalid(
             _("A photo is missing or already used. Please take it again."), code="photo_unknown", field=field
         )
-    session.execute(
-        sa.insert(IssuePhoto),
-        [{"issue_id": issue.id, "photo_id": p, "seq": seq, "stage": stage} for p in wanted],
-    )
+    for photo_id in wanted:
+        batches.write(ADD_PHOTO, {"issue_id": issue.id, "photo_id": photo_id, "seq": seq, "stage": stage})
 
 
 def _replayed(id: UUID, actor: Person) -> Issue | None:

@@ -25,7 +25,10 @@ from gridgov.workflow import Move, State, Workflow
 
 REPORTER, SYSTEM = "reporter", "system"
 AUDIENCES = {"reporter", "unit", "handler", "left", "decider", "alarmed", "supervisor", "instructor", "above"}
-HANDLING_EVENTS = ("accept", "resolve")
+HANDLED = sa.select(IssueEvent.actor_id).where(
+    IssueEvent.issue_id == sa.bindparam("issue"), IssueEvent.hop_n == sa.bindparam("hop"),
+    IssueEvent.name.in_(("accept", "resolve")), IssueEvent.actor_id.is_not(None),
+)  # fmt: skip
 _folder = ROOT / "workflows"
 _loaded: dict[Path, Workflow] = {}
 
@@ -149,14 +152,8 @@ def handlers(issue: Issue) -> set[UUID]:
     """Everybody who accepted or resolved it where it was handled last: they may not verify it, in any post."""
     found = {issue.handler_id} if issue.handler_id else set()
     if issue.handling_hop is not None:
-        found |= set(
-            session.scalars(
-                sa.select(IssueEvent.actor_id).where(
-                    IssueEvent.issue_id == issue.id, IssueEvent.hop_n == issue.handling_hop,
-                    IssueEvent.name.in_(HANDLING_EVENTS), IssueEvent.actor_id.is_not(None),
-                )
-            )
-        )  # fmt: skip
+        rows = session.connection().execute(HANDLED, {"issue": issue.id, "hop": issue.handling_hop})
+        found |= {actor_id for (actor_id,) in rows if actor_id}
     return found
 
 

@@ -14,7 +14,7 @@ def init_app(app: Flask) -> None:
     settings.use(app.config["GRIDGOV"])
     events.subscribe("issue.told")(actions.announce)
     events.subscribe("issue.warned")(actions.warn)
-    outbox.consumer(actions.TOPIC)(actions.write)
+    outbox.consumer(actions.TOPIC, together=actions.write_all)(actions.write)
 
 
 __all__: list[Any] = ["init_app"]

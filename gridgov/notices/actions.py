@@ -1,6 +1,6 @@
 """Telling people: what an event announces goes to the outbox with it, and becomes notices when delivered."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,13 +10,14 @@ from sqlalchemy.dialects.postgresql import insert
 
 from gridgov import outbox
 from gridgov.db import session, utcnow, uuid7
-from gridgov.grids import queries as grids
 from gridgov.issues import flow
 from gridgov.issues.models import Issue, IssueEvent
 from gridgov.notices import deliveries
+from gridgov.notices.audiences import SPECIAL
+from gridgov.notices.deliveries import News, Unit
 from gridgov.notices.models import Notice
 from gridgov.people import queries as people
-from gridgov.people.models import Department, Person, Role
+from gridgov.people.models import Person
 
 TOPIC = "issue.told"
 WARNED = "warn:"  # Before an audience: it is told that time runs short, not what happened.
@@ -27,6 +28,7 @@ READ_ALL_OF_ISSUE = (  # Built once: every page of an issue runs it.
     )
     .values(read_at=sa.bindparam("now"))
 )  # fmt: skip
+ADD = insert(Notice).inline().on_conflict_do_nothing()
 
 
 def announce(
@@ -53,21 +55,27 @@ def warn(*, issue: Issue, due_at: datetime, audiences: Sequence[str]) -> None:
 
 def write(outbox_id: UUID, payload: dict[str, Any]) -> None:
     """Make a notice for everybody an event is told to, but for the one who did it. Running twice adds nothing."""
-    issue = session.get_one(Issue, UUID(payload["issue"]))
-    event = session.get_one(IssueEvent, (issue.id, payload["seq"]))
-    told: dict[UUID, str] = {}
-    for audience in payload["audiences"]:
-        for person_id in _audience(audience, issue, event, payload.get("left")):
-            if person_id != event.actor_id or audience.startswith(WARNED):
-                told.setdefault(person_id, audience)
-    if told:
-        rows = [
-            {"id": uuid7(), "outbox_id": outbox_id, "person_id": p, "issue_id": issue.id, "seq": event.seq, "audience": a,
-             "created_at": utcnow()}
+    write_all([(outbox_id, payload)])
+
+
+def write_all(waiting: Sequence[tuple[UUID, dict[str, Any]]]) -> None:
+    """The same for many outbox rows, with as many statements as for one. Raises LookupError for an unknown issue or event."""
+    news = _read(waiting)
+    holders, rows, now = _holders(news), [], utcnow()
+    for one in news:
+        told: dict[UUID, str] = {}
+        for audience in one.payload["audiences"]:
+            for person_id in _audience(audience, one, holders):
+                if person_id != one.event.actor_id or audience.startswith(WARNED):
+                    told.setdefault(person_id, audience)
+        rows += [
+            {"id": uuid7(), "outbox_id": one.outbox_id, "person_id": p, "issue_id": one.issue.id, "seq": one.event.seq, "audience": a,
+             "created_at": now}
             for p, a in told.items()
         ]  # fmt: skip
-        session.execute(insert(Notice).values(rows).on_conflict_do_nothing())
-    deliveries.spread(outbox_id, issue, event, _units(event, payload))
+    if rows:
+        session.connection().execute(ADD, rows)
+    deliveries.spread(news)
 
 
 def mark_read(person: Person, ids: Iterable[UUID] | None = None) -> int:
@@ -88,67 +96,49 @@ def mark_issue_read(person: Person, issue_id: UUID) -> None:
     session.connection().execute(READ_ALL_OF_ISSUE, given)
 
 
-def _audience(name: str, issue: Issue, event: IssueEvent, left: list[str | None] | None) -> list[UUID]:
+def _read(waiting: Sequence[tuple[UUID, dict[str, Any]]]) -> list[News]:
+    """The issues and events that outbox rows tell of, read together."""
+    keys = [(UUID(payload["issue"]), payload["seq"]) for _id, payload in waiting]
+    issues = {issue.id: issue for issue in session.scalars(sa.select(Issue).where(Issue.id.in_({issue for issue, _seq in keys})))}
+    found = session.scalars(sa.select(IssueEvent).where(sa.tuple_(IssueEvent.issue_id, IssueEvent.seq).in_(set(keys))))
+    events = {(event.issue_id, event.seq): event for event in found}
+    return [
+        News(outbox_id, payload, issues[key[0]], events[key], _units(events[key], payload))
+        for (outbox_id, payload), key in zip(waiting, keys, strict=True)
+    ]
+
+
+def _holders(news: Sequence[News]) -> Mapping[Unit, list[UUID]]:
+    """Who acts for each unit that is told."""
+    units = {unit for one in news for unit in one.units}
+    codes, departments = [code for code, _d in units if code], [department for _c, department in units if department]
+    found: dict[Unit, list[UUID]] = {unit: [] for unit in units}
+    if units:
+        for code, department, role, person_id in people.holders_among(codes, departments):
+            if role in flow.handler_roles(code) and person_id not in found[code, department]:
+                found[code, department].append(person_id)
+    return found
+
+
+def _audience(name: str, one: News, holders: Mapping[Unit, list[UUID]]) -> list[UUID]:
     name = name.removeprefix(WARNED)
     if name == "reporter":
-        return [issue.reporter_id]
+        return [one.issue.reporter_id]
     if name == "handler":
-        return [issue.handler_id] if issue.handler_id else []
+        return [one.issue.handler_id] if one.issue.handler_id else []
     if name == "unit":
-        return _holders(event.unit_code, event.department_id)
-    if name == "decider":
-        return _deciders(event)
-    if name in ("supervisor", "instructor"):
-        found = issue.supervisor_id if name == "supervisor" else issue.instructor_id
-        return [found] if found else []
-    if name == "alarmed":
-        return _alarmed(issue)
-    if name == "above":
-        return _holders(_above(event), None)
-    if name == "left" and left:
-        return _holders(left[0], UUID(left[1]) if left[1] else None)
-    return []
+        return holders[one.event.unit_code, one.event.department_id]
+    if name == "left" and (left := one.payload.get("left")):
+        return holders[left[0], UUID(left[1]) if left[1] else None]
+    return SPECIAL[name](one.issue, one.event) if name in SPECIAL else []
 
 
-def _units(event: IssueEvent, payload: dict[str, Any]) -> dict[tuple[str | None, UUID | None], str]:
-    """The units whose groups are told outside the house, each with the audience as which it is."""
-    units: dict[tuple[str | None, UUID | None], str] = {}
+def _units(event: IssueEvent, payload: dict[str, Any]) -> dict[Unit, str]:
+    """The units whose people and groups are told, each with the audience as which it is."""
+    units: dict[Unit, str] = {}
     for audience in payload["audiences"]:
         if audience.removeprefix(WARNED) == "unit":
             units.setdefault((event.unit_code, event.department_id), audience)
         elif audience == "left" and (left := payload.get("left")):
             units.setdefault((left[0], UUID(left[1]) if left[1] else None), audience)
     return units
-
-
-def _alarmed(issue: Issue) -> list[UUID]:
-    """Who hears of what is grave at once: chiefs and offices of every level over the place, and the city's leaders."""
-    found: list[UUID] = []
-    for code in grids.ancestor_codes(issue.grid_code):
-        found += _holders(code, None)
-    city = grids.ancestor_codes(issue.grid_code)[0]
-    leaders = people.holders(grid_code=city, roles=(Role.CITY_CHIEF, Role.CITY_LEADER))
-    return [*found, *(person.id for person in leaders)]
-
-
-def _above(event: IssueEvent) -> str:
-    """The grid one level above the unit of an event; of a department, the grid it belongs to. The city has none above."""
-    if event.unit_code is None:
-        return session.get_one(Department, event.department_id).grid_code
-    codes = grids.ancestor_codes(event.unit_code)
-    return codes[max(0, len(codes) - 2)]
-
-
-def _deciders(event: IssueEvent) -> list[UUID]:
-    """The office one level up; what the city's own office asks, its leaders decide."""
-    code = event.data.get("decider")
-    if code is None or code != event.unit_code:
-        return _holders(code, None)
-    return [p.id for p in people.holders(grid_code=code, roles=(Role.CITY_CHIEF, Role.CITY_LEADER))]
-
-
-def _holders(unit_code: str | None, department_id: UUID | None) -> list[UUID]:
-    found = people.holders(
-        grid_code=unit_code, department_id=department_id, roles=flow.handler_roles(unit_code)
-    )
-    return [person.id for person in found]

@@ -1,6 +1,8 @@
 """From a notice to deliveries: for each address that is to hear of it one row, in the transaction that writes the notice."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -19,20 +21,34 @@ from gridgov.people.models import Person, Role
 
 Unit = tuple[str | None, UUID | None]
 MORE_ATTEMPTS = 6
+ADD = insert(Delivery).inline().on_conflict_do_nothing()
 RANK = {urgency: rank for rank, urgency in enumerate(Urgency)}
 
 
-def spread(outbox_id: UUID, issue: Issue, event: IssueEvent, units: Mapping[Unit, str]) -> None:
-    """Write what is to be brought where: to the people who have a notice of this outbox row, and to units' groups.
+@dataclass(frozen=True)
+class News:
+    """An outbox row with what it tells of. `units`: those concerned, each with the audience as which it is told."""
 
-    Running twice adds nothing. `units`: each with the audience as which it is told.
+    outbox_id: UUID
+    payload: dict[str, Any]
+    issue: Issue
+    event: IssueEvent
+    units: Mapping[Unit, str]
+
+
+def spread(news: Sequence[News]) -> None:
+    """Write what is to be brought where: to the people who have a notice of these outbox rows, and to units' groups.
+
+    Running twice adds nothing.
     """
-    rows = [*_to_people(outbox_id, issue, event), *_to_groups(issue, event, units)]
+    now = utcnow()
+    rows = [
+        {"id": uuid7(), "kind": "event", "outbox_id": one.outbox_id, "issue_id": one.issue.id, "seq": one.event.seq, "created_at": now,
+         "attempts": 0, "most": MORE_ATTEMPTS, **row}
+        for one, row in [*_to_people(news), *_to_groups(news)]
+    ]  # fmt: skip
     if rows:
-        now = utcnow()
-        common = {"kind": "event", "outbox_id": outbox_id, "issue_id": issue.id, "seq": event.seq, "created_at": now,
-                  "attempts": 0, "most": MORE_ATTEMPTS}  # fmt: skip
-        session.execute(insert(Delivery).values([{"id": uuid7(), **common, **row} for row in rows]).on_conflict_do_nothing())
+        session.connection().execute(ADD, rows)
 
 
 def retry(delivery_id: UUID, *, actor: Person | None) -> Delivery:
@@ -79,42 +95,48 @@ def urgency_of(issue: Issue, event: IssueEvent, audience: str) -> Urgency:
     return Urgency.NORMAL if step is None or audience.startswith(WARNED) else Urgency(step.urgency)
 
 
-def _to_people(outbox_id: UUID, issue: Issue, event: IssueEvent) -> list[dict[str, object]]:
+def _to_people(news: Sequence[News]) -> list[tuple[News, dict[str, object]]]:
+    by_id = {one.outbox_id: one for one in news}
     found = session.execute(
         sa.select(Notice, Address, Preference)
         .join(Address, Address.person_id == Notice.person_id)
         .join(Person, Person.id == Notice.person_id)
         .outerjoin(Preference, Preference.person_id == Notice.person_id)
         .where(
-            Notice.outbox_id == outbox_id, Address.removed_at.is_(None), Address.verified_at.is_not(None),
+            Notice.outbox_id.in_(list(by_id)), Address.removed_at.is_(None), Address.verified_at.is_not(None),
             Person.disabled_at.is_(None),
         )
     )  # fmt: skip
     rows = []
     for notice, address, preference in found:
-        wanted, urgency = preference or timing.DEFAULT, urgency_of(issue, event, notice.audience)
+        one = by_id[notice.outbox_id]
+        wanted, urgency = preference or timing.DEFAULT, urgency_of(one.issue, one.event, notice.audience)
         if address.channel in getattr(wanted, urgency):
-            rows.append(_row(address, urgency, wanted, audience=notice.audience) | {"notice_id": notice.id})
+            rows.append((one, _row(address, urgency, wanted, audience=notice.audience) | {"notice_id": notice.id}))
     return rows
 
 
-def _to_groups(issue: Issue, event: IssueEvent, units: Mapping[Unit, str]) -> list[dict[str, object]]:
+def _to_groups(news: Sequence[News]) -> list[tuple[News, dict[str, object]]]:
+    units = {unit for one in news for unit in one.units}
     if not units:
         return []
     codes = [code for code, _department in units if code]
     departments = [department for _code, department in units if department]
-    groups: Sequence[Address] = session.scalars(
+    groups = session.scalars(
         sa.select(Address).where(
             sa.or_(Address.unit_code.in_(codes), Address.department_id.in_(departments)),
             Address.removed_at.is_(None),
         )
     ).all()
-    rows = []
-    for group in groups:
-        audience = units[(group.unit_code, group.department_id)]
-        urgency = urgency_of(issue, event, audience)
-        if RANK[Urgency(group.least)] <= RANK[urgency]:
-            rows.append(_row(group, urgency, timing.FOR_GROUPS, audience=audience) | {"notice_id": None})
+    rows: list[tuple[News, dict[str, object]]] = []
+    for one in news if groups else ():
+        for group in groups:
+            audience = one.units.get((group.unit_code, group.department_id))
+            if audience is None:
+                continue
+            urgency = urgency_of(one.issue, one.event, audience)
+            if RANK[Urgency(group.least)] <= RANK[urgency]:
+                rows.append((one, _row(group, urgency, timing.FOR_GROUPS, audience=audience) | {"notice_id": None}))
     return rows
 
 
