@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from click.testing import CliRunner
 
 from gridgov import db
+from gridgov.people import actions as people
 from gridgov.worktime import cli, inforce, recompute
 from gridgov.worktime.models import CalendarChange, CalendarDay, OfficeHours
 from tests import seed
@@ -158,3 +159,17 @@ def test_the_command_says_when_somebody_holds_it_up(app, city, monkeypatch):
     monkeypatch.setattr(recompute, "finish", lambda: finish(patience_s=0))
     done = command(app, "recompute")
     assert done.exit_code == 0 and db.session.scalars(sa.select(CalendarChange.finished_at)).one() is None
+
+
+@pytest.mark.parametrize(("language", "words"), [("zh", "工作日历调整"), ("en", "The calendar has changed")])
+def test_an_issues_page_tells_how_a_new_calendar_moved_its_deadline(client, city, language, words):
+    db.set_clock(at("2026-12-31 10:00"))
+    moved = city.report("resident", grid_code=seed.TOWNSHIP)
+    other = city.report("resident", grid_code=seed.MICRO)
+    addresses = [f"/issues/{issue.id}" for issue in (moved, other)]
+    for key in ("administrator", "township_office"):
+        people.set_preferences(city.person(key), language=language)
+    assert client.send("/api/v1/calendar/import", JSON, city.administrator).status_code in (200, 201)
+    shown, untouched = (client.page(url, city.township_office).get_data(as_text=True) for url in addresses)
+    assert words in shown and words not in untouched
+    assert ("1月1日" in shown and "1月4日" in shown) or ("1 Jan" in shown and "4 Jan" in shown)

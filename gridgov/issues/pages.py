@@ -37,6 +37,7 @@ from gridgov.people.csrf import redraw
 from gridgov.people.models import Person
 from gridgov.photos import uploads
 from gridgov.web import current_user, public, takes
+from gridgov.worktime import queries as worktime
 
 bp = Blueprint("issues", __name__, template_folder="templates")
 uploads.expected |= {"issues.send": actions.MAX_PHOTOS, "issues.act": actions.MAX_PHOTOS}
@@ -177,6 +178,7 @@ def issue_context(
         "story": queries.story(person, issue),
         "moves": queries.transitions(person, issue),
         "now": utcnow(),
+        "shifts": worktime.moves_of(issue.id),
         "post_url": post_url,
         "opened": opened,
         "errors": dict(errors or {}),

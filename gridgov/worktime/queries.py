@@ -96,10 +96,13 @@ def moves(change_id: int, most: int = 50) -> Sequence[DeadlineMove]:
     return session.scalars(query.limit(most)).all()
 
 
+# Built once: every page of an issue asks it.
+MOVES = sa.select(DeadlineMove).where(DeadlineMove.subject_id == sa.bindparam("subject")).order_by(DeadlineMove.id)
+
+
 def moves_of(subject_id: UUID) -> Sequence[DeadlineMove]:
     """How changes of the calendar moved the deadlines of one subject, oldest first."""
-    query = sa.select(DeadlineMove).where(DeadlineMove.subject_id == subject_id)
-    return session.scalars(query.order_by(DeadlineMove.id)).all()
+    return session.scalars(MOVES, {"subject": subject_id}).all()
 
 
 def _years(numbers: Sequence[int]) -> list[Year]:
