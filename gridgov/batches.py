@@ -29,7 +29,8 @@ class Batch:
         session.flush()
         connection, waiting, self.rows = session.connection(), self.rows, {}
         for statement, rows in waiting.items():
-            connection.execute(statement, rows)
+            if rows:
+                connection.execute(statement, rows)
 
 
 @contextmanager
@@ -58,6 +59,13 @@ def write(statement: Statement, values: dict[str, Any]) -> None:
         session.connection().execute(statement, values)
     else:
         opened.rows.setdefault(statement, []).append(values)
+
+
+def before(statement: Statement) -> None:
+    """Say that rows of this statement, should any come, are to be sent before those of what is written next."""
+    opened = current()
+    if opened is not None:
+        opened.rows.setdefault(statement, [])
 
 
 def changing(subject: Hashable) -> None:

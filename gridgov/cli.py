@@ -184,9 +184,9 @@ def application() -> Iterator[Any]:
 def main() -> None:
     """Run a command. A refusal is one line on standard error and exit status 1."""
     try:
-        gridgov.main(prog_name="gridgov", standalone_mode=False)
-    except click.exceptions.Exit as left:
-        sys.exit(left.exit_code)
+        left = gridgov.main(prog_name="gridgov", standalone_mode=False)
+        if isinstance(left, int):  # The status of a command that left by `Exit`.
+            sys.exit(left)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

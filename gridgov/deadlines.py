@@ -134,6 +134,7 @@ def start(
 
     To be warned before it is due give both: `warn_at`, the moment, and `warn_s`, what is left of the limit then.
     """
+    batches.before(CANCEL)  # However a batch begins: what is voided in it must not be what it started.
     batches.write(
         START,
         {
@@ -147,7 +148,7 @@ def start(
 
 def cancel(subject_id: UUID, *, at: datetime, kind: str | None = None) -> None:
     """Void every live timer of a subject, whose row the caller holds locked; or only that of one kind."""
-    # One statement for both: a batch sends all of one statement together, and none may come after a later start.
+    # One statement for both, for the same reason: a batch sends all of one statement together.
     batches.write(CANCEL, {"subject": subject_id, "at": at, "one_kind": kind})
 
 

@@ -147,3 +147,9 @@ def client(app: Flask, db_session: Any) -> test_client.Client:
 def city(db_session: Any) -> seed.City:
     """The small test city: two townships with villages, micro grids, posts and one person per role."""
     return seed.City()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first, so that side by side no process is left alone with one of them at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)

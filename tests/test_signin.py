@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError, InternalError, ProgrammingError
 from gridgov import db
 from gridgov.app import create_app
 from gridgov.errors import Unavailable
-from gridgov.people import actions, limits, pages, queries, security, sign_in
+from gridgov.people import actions, limits, logbook, pages, queries, security, sign_in
 from gridgov.people.models import Person, Role, SignIn, SignInGuard, SignInSession
 from tests import conftest, seed
 from tests.counting import count_queries
@@ -438,7 +438,7 @@ def test_signing_in_anew_gives_a_new_token_every_time(visitor):
         visitor.enter(phone_of("worker"))
         tokens.add(visitor.cookie()["token"])
     assert len(tokens) == 3
-    assert len(queries.sessions_of(queries.by_phone(phone_of("worker")))) == 1
+    assert len(logbook.sessions_of(queries.by_phone(phone_of("worker")))) == 1
 
 
 def test_signing_out_ends_the_row_and_not_only_the_cookie(visitor):
@@ -537,7 +537,7 @@ def test_ones_sessions_are_listed_and_ended_one_by_one_or_all(app, visitor):
     stranger.enter(phone_of("micro_chief"))
     page = visitor.get("/me/sessions").text
     assert page.count("· Android") == 3 and page.count('/end"') == 2
-    rows = {row.token_hash: row.id for row in queries.sessions_of(queries.by_phone(phone_of("worker")))}
+    rows = {row.token_hash: row.id for row in logbook.sessions_of(queries.by_phone(phone_of("worker")))}
     first = rows[security.token_hash(others[0].cookie()["token"])]
     assert stranger.post(f"/me/sessions/{first}/end").status_code == 404
     assert others[0].signed_in

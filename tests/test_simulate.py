@@ -14,10 +14,11 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
+import click
 import pytest
 import sqlalchemy as sa
 
-from gridgov import db
+from gridgov import cli, db
 from gridgov.errors import PolicyError
 from gridgov.simulate import arrivals, desks, model
 
@@ -255,3 +256,15 @@ def test_people_do_one_thing_at_a_time_urgent_first_and_only_in_their_hours():
     ((ends, worker, _task),) = desk.take_up(monday + timedelta(days=9))
     assert ends == monday + timedelta(days=1, minutes=-30)
     assert worker.busy_s == (10 + 60 + 20 + 60) * 60
+
+
+@pytest.mark.parametrize("status", [1, 3, 130])
+def test_a_command_that_leaves_with_a_status_gives_it_to_the_shell(monkeypatch, status):
+    def leave() -> None:
+        raise click.exceptions.Exit(status)
+
+    monkeypatch.setitem(cli.gridgov.commands, "leave", click.Command("leave", callback=leave))
+    monkeypatch.setattr(sys, "argv", ["gridgov", "leave"])
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    assert left.value.code == status

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from gridgov import db
-from gridgov.people import actions, queries, security, tokens
+from gridgov.people import actions, logbook, queries, security, tokens
 from gridgov.people.models import ApiToken
 from tests import seed
 from tests.counting import count_queries
@@ -80,7 +80,7 @@ def test_an_expired_token_is_401(client, city):
     db.set_clock(db.utcnow() + timedelta(days=1, seconds=1))
     db.session.commit()
     assert get(client, raw).status_code == 401
-    assert queries.tokens_of(queries.by_phone(seed.PHONES["worker"])) == []
+    assert logbook.tokens_of(queries.by_phone(seed.PHONES["worker"])) == []
 
 
 def test_a_disabled_owner_ends_the_token(client, city):

@@ -10,7 +10,7 @@ from flask_wtf.csrf import generate_csrf
 from gridgov import i18n
 from gridgov.errors import Invalid
 from gridgov.i18n import _
-from gridgov.people import actions, queries, tokens
+from gridgov.people import actions, logbook, queries, tokens
 from gridgov.people.models import Person
 from gridgov.people.schemas import (
     CsrfSchema,
@@ -87,7 +87,7 @@ def departments() -> Any:
 @gives(TokensSchema)
 def list_tokens() -> Any:
     """One's tokens that still work."""
-    return {"items": queries.tokens_of(current_user)}
+    return {"items": logbook.tokens_of(current_user)}
 
 
 @bp.post("/tokens")

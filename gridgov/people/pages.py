@@ -22,7 +22,7 @@ from flask.typing import ResponseReturnValue
 from gridgov.errors import Invalid, TooMany
 from gridgov.i18n import _, dt
 from gridgov.paging import LIMIT
-from gridgov.people import actions, limits, queries, roles as role_policy, sessions, sign_in, tokens
+from gridgov.people import actions, limits, logbook, queries, roles as role_policy, sessions, sign_in, tokens
 from gridgov.people.csrf import redraw
 from gridgov.people.devices import device
 from gridgov.people.models import Role, Scope
@@ -144,9 +144,9 @@ def _me_page(errors: dict[str, Any] | None = None) -> str:
         person=current_user,
         posts=queries.placed_posts(current_user),
         rules=rules,
-        sign_ins=queries.sign_ins(person=current_user, limit=SHOWN),
-        sessions=queries.sessions_of(current_user),
-        tokens=queries.tokens_of(current_user),
+        sign_ins=logbook.sign_ins(person=current_user, limit=SHOWN),
+        sessions=logbook.sessions_of(current_user),
+        tokens=logbook.tokens_of(current_user),
         is_auditor=Role.AUDITOR in queries.roles(current_user),
         is_administrator=Role.ADMINISTRATOR in queries.roles(current_user),
         errors=errors or {},
@@ -175,7 +175,7 @@ def change_password() -> ResponseReturnValue:
 def my_sessions() -> ResponseReturnValue:
     """Where I am signed in."""
     present = sessions.present()
-    rows = queries.sessions_of(current_user)
+    rows = logbook.sessions_of(current_user)
     return render_template("people/sessions.html", sessions=rows, present=present)
 
 
@@ -214,7 +214,7 @@ def my_tokens() -> ResponseReturnValue:
 def _tokens_page(*, made: str | None = None, errors: dict[str, Any] | None = None) -> str:
     return render_template(
         "people/tokens.html",
-        tokens=queries.tokens_of(current_user),
+        tokens=logbook.tokens_of(current_user),
         made=made,
         errors=errors or {},
         Scope=Scope,
@@ -257,8 +257,8 @@ def all_sign_ins(like: UUID | None, before: UUID | None) -> ResponseReturnValue:
     No address carries a phone number, for addresses end up in the logs of servers and proxies.
     """
     actions.require(current_user, Role.AUDITOR)
-    phone = queries.sign_in_line(like).phone if like else None
-    rows = queries.sign_ins(phone=phone, before=before, limit=LIMIT + 1)
+    phone = logbook.sign_in_line(like).phone if like else None
+    rows = logbook.sign_ins(phone=phone, before=before, limit=LIMIT + 1)
     more = len(rows) > LIMIT
     following = url_for("people.all_sign_ins", like=like, before=rows[LIMIT - 1].id) if more else None
     return render_template(
@@ -281,7 +281,7 @@ def find_sign_ins() -> ResponseReturnValue:
             "people/sign_ins.html", rows=[], next_href=None, phone=phone, errors=error.errors
         )
         return page, 422
-    if found := queries.sign_ins(phone=phone, limit=1):
+    if found := logbook.sign_ins(phone=phone, limit=1):
         return redirect(url_for("people.all_sign_ins", like=found[0].id))
     return render_template("people/sign_ins.html", rows=[], next_href=None, phone=phone, errors={})
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from gridgov.db import session, utcnow
 from gridgov.errors import Invalid, NotFound
 from gridgov.i18n import _
-from gridgov.people import actions, queries, security
+from gridgov.people import actions, logbook, security
 from gridgov.people.models import ApiToken, Person, Scope
 
 PREFIX = "gg_"
@@ -29,7 +29,7 @@ def create(
         raise Invalid(_("Choose what the token may do."), field="scopes")
     if not 1 <= days <= MAX_DAYS:
         raise Invalid(_("From 1 to %(most)s days.", most=MAX_DAYS), field="days")
-    if len(queries.tokens_of(actor)) >= MAX_TOKENS:
+    if len(logbook.tokens_of(actor)) >= MAX_TOKENS:
         raise Invalid(
             _("You have %(most)s tokens already. Revoke one first.", most=MAX_TOKENS), code="too_many_tokens"
         )
