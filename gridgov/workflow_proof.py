@@ -109,6 +109,8 @@ def _prove_side_clocks(flow: Workflow, audiences: set[str], limits: set[str]) ->
     file, open_states = flow.file, {name for name, state in flow.states.items() if state.open}
     for clock in flow.clocks.values():
         at = ("clocks", clock.name)
+        if clock.name in {state.due for state in flow.states.values()}:
+            raise file.fail(at, f"{clock.name!r} is the deadline of a state already")
         if not clock.due:
             raise file.fail(at, f"{clock.name} does not say what happens when it has passed")
         if clock.limit is not None and clock.limit not in limits:

@@ -7,11 +7,13 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from gridgov import db, timers
-from gridgov.errors import IllegalTransition, Invalid, NotPermitted
+from gridgov.errors import IllegalTransition, Invalid, NotFound, NotPermitted
+from gridgov.i18n import forced
 from gridgov.issues import actions, flow, queries
 from gridgov.issues.models import Issue
+from gridgov.notices import texts
 from gridgov.notices.models import Notice
-from gridgov.people import actions as people
+from gridgov.people import actions as people, queries as people_queries
 from gridgov.people.models import Role
 from tests import seed
 from tests.test_workflow_life import deliver_all, names_of, sweep
@@ -391,6 +393,7 @@ def test_an_instruction_waits_for_its_answer(city):
     assert timers_of(issue)["answer"][0] == datetime(2026, 11, 17, 1, 0, tzinfo=UTC)
     actions.act(issue, "answer", actor=city.micro_chief, data={"note": "已到现场"})
     assert issue.instructor_id is None and issue.clocks == []
+    assert told_as("instructor") == {city.city_leader.id}
     with pytest.raises(IllegalTransition):
         actions.act(issue, "answer", actor=city.micro_chief, data={"note": "再答一次"})
 
@@ -418,7 +421,7 @@ def test_supervision_is_listed_has_a_date_and_ends_with_a_report(city):
     assert issue.supervisor_id is None
 
 
-@pytest.mark.parametrize("day", ["2026-11-15", "2020-01-01"])
+@pytest.mark.parametrize("day", ["2026-11-15", "2020-01-01", "2028-01-01", "9999-12-31"])
 def test_a_supervised_date_lies_ahead(city, day):
     with pytest.raises(Invalid) as refused:
         actions.act(accepted(city), "supervise", actor=city.city_leader, data={"reason": "急", "report_on": day})
@@ -458,3 +461,96 @@ def test_what_is_supervised_has_a_list_of_its_own_at_the_desk(city, client):
     body = page.get_data(as_text=True)
     assert page.status_code == 200 and shown in body and hidden not in body
     assert client.page("/desk?view=all&state=watched", city.township_office).status_code == 422
+
+
+# What a second look found ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("audience", sorted(flow.AUDIENCES))
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_each_audience_is_told_in_words_of_its_own(app, audience, language):
+    with app.test_request_context(), forced(language):
+        words = texts.sentence(audience, {"category": "路面坑洼", "step": "申请延期"})
+        left = texts.sentence("left", {"category": "路面坑洼", "step": "申请延期"})
+    assert "路面坑洼" in words and (words == left) is (audience == "left")
+
+
+def test_an_audience_that_nobody_has_words_for_is_a_mistake_of_ours(app):
+    with app.test_request_context(), pytest.raises(AssertionError):
+        texts.sentence("crowd", {"category": "", "step": ""})
+
+
+def test_nobody_gets_a_new_deadline_by_changing_the_grade(city):
+    issue = accepted(city, "village")
+    before = issue.due_at
+    db.set_clock(MONDAY + timedelta(days=1))
+    actions.act(issue, "ask_time", actor=city.village_chief, data=HALF)
+    actions.act(issue, "raise_grade", actor=city.village_chief, data={"grade": "B", "reason": "更严重了"})
+    actions.act(issue, "raise_grade", actor=city.village_chief, data={"grade": "A", "reason": "更严重了"})
+    assert (issue.due_at, issue.asked_kind) == (before, "extension")
+    assert timers_of(issue)["resolve"][0] == before and issue.clocks == ["situation"]
+
+
+def test_an_office_that_gave_it_to_its_own_department_after_a_transfer_still_sees_and_decides(city):
+    station = people.create_department("station", "国土所", seed.FOREIGN_TOWNSHIP, actor=None)
+    people.appoint(city.neighbour, Role.DEPARTMENT, actor=None, department_id=station.id)
+    issue = city.report("resident", grid_code=seed.TOWNSHIP)
+    actions.act(issue, "transfer", actor=city.township_office, data={"unit": seed.FOREIGN_TOWNSHIP, "reason": "归他们管"})
+    actions.act(issue, "dispatch", actor=city.foreign_township_office, data={"department": "station"})
+    actions.act(issue, "accept", actor=city.neighbour)
+    actions.act(issue, "ask_time", actor=city.neighbour, data=HALF)
+    assert issue.decides_code == seed.FOREIGN_TOWNSHIP
+    assert queries.visible(city.foreign_township_office, issue.id)
+    actions.act(issue, "grant_time", actor=city.foreign_township_office)
+    with pytest.raises(NotFound):
+        queries.visible(city.foreign_worker, issue.id)
+
+
+def test_what_nobody_else_can_decide_at_the_next_level_goes_further_up(city):
+    for post in people_queries.live_posts(city.village_chief):
+        people.end_post(post, actor=None)
+    people.appoint(city.micro_chief, Role.VILLAGE_CHIEF, actor=None, grid_code=seed.VILLAGE)
+    issue = accepted(city)
+    actions.act(issue, "ask_time", actor=city.micro_chief, data=HALF)
+    assert issue.decides_code == seed.TOWNSHIP
+    actions.act(issue, "grant_time", actor=city.township_office)
+
+
+def test_a_request_can_be_taken_back(city):
+    issue = accepted(city)
+    actions.act(issue, "ask_suspension", actor=city.micro_chief, data={"reason": "汛期", "review_on": "2026-12-01"})
+    actions.act(issue, "take_back", actor=city.micro_chief)
+    assert issue.asked_kind is None
+    with pytest.raises(IllegalTransition):
+        actions.act(issue, "take_back", actor=city.micro_chief)
+
+
+def test_a_suspension_is_not_granted_after_its_own_review_date(city):
+    issue = accepted(city, "city")
+    actions.act(issue, "ask_suspension", actor=city.city_office, data={"reason": "汛期", "review_on": "2026-11-17"})
+    db.set_clock(datetime(2026, 11, 18, 1, 0, tzinfo=UTC))
+    with pytest.raises(IllegalTransition) as refused:
+        actions.act(issue, "suspend", actor=city.city_leader)
+    assert refused.value.code == "guard_review_ahead"
+
+
+def test_a_second_leader_does_not_overwrite_the_first_ones_instruction(city):
+    issue = accepted(city)
+    actions.act(issue, "instruct", actor=city.city_leader, data={"instruction": "今天到现场"})
+    with pytest.raises(IllegalTransition) as refused:
+        actions.act(issue, "instruct", actor=city.township_chief, data={"instruction": "先报我"})
+    assert refused.value.code == "guard_not_instructed"
+    actions.act(issue, "instruct", actor=city.city_leader, data={"instruction": "带上设备"})
+
+
+def test_a_clock_that_the_file_no_longer_knows_stops_nothing(city, monkeypatch):
+    issue = accepted(city, "village")
+    actions.act(issue, "urge", actor=city.resident)
+    monkeypatch.delitem(flow.current().clocks, "urge")
+    due_at = issue.due_at
+    db.set_clock(datetime(2026, 11, 17, 1, 1, tzinfo=UTC))
+    sweep()
+    db.session.refresh(issue)
+    assert (issue.unit_code, issue.due_at) == (seed.VILLAGE, due_at)
+    actions.act(issue, "escalate", actor=city.village_chief, data={"reason": "办不了"})
+    assert issue.clocks == []

@@ -2,6 +2,7 @@
 
 import threading
 
+import pytest
 import sqlalchemy as sa
 from flask import Flask
 
@@ -9,7 +10,7 @@ from gridgov import db, outbox
 from gridgov.issues import actions
 from gridgov.issues.models import Issue
 from gridgov.live import changes
-from tests import seed
+from tests import client as test_client, seed
 from tests.together import together
 
 
@@ -93,3 +94,34 @@ def test_a_look_reads_by_the_index_and_not_the_table(live):
         )
     assert "ix_issue_events_xact" in plan and "ix_notices_xact" in plan
     assert "Seq Scan on issue_events" not in plan and "Seq Scan on notices" not in plan
+
+
+def test_rows_of_a_restored_dump_are_no_news(live):
+    """They carry the transaction numbers of another cluster, which may lie far ahead of this one's."""
+    with live.app_context(), db.transaction():
+        issue = seed.City().report()
+        db.session.execute(
+            sa.text(
+                "INSERT INTO issue_events (issue_id, seq, name, to_state, actor_role, hop_n, unit_code, data, at, xact)"
+                " VALUES (:id, 2, 'note', 'reported', 'system', 1, :unit, '{}', now(), 4000000000)"
+            ),
+            {"id": issue.id, "unit": seed.MICRO},
+        )
+    since = here(live)
+    assert not look(live, since)
+
+
+@pytest.mark.parametrize(
+    "snapshot", ["", "x", "9:1:", "0:0:", "1:9223372036854775808:", "5:9:4", "5:9:7,6", "5:9:6,6", "5:9:9", "1:2", "1:2:3:4"]
+)
+def test_a_snapshot_that_is_none_asks_for_everything(live, snapshot):
+    assert not changes.known(snapshot)
+    with live.app_context():
+        person = seed.City().township_office
+        browser = test_client.Client(live).browser(person)
+    answer = browser.get("/live/now", headers={"If-None-Match": f'"{snapshot}"'})
+    assert answer.status_code == 200 and answer.get_json()["all"] is True
+
+
+def test_the_snapshots_that_we_give_out_are_known(live):
+    assert changes.known(here(live)) and changes.known("5:9:") and changes.known("5:9:5,7")

@@ -201,6 +201,7 @@ def rows() -> list[Row]:
         found.append(("grant_time", asked, unit, {}, may, could))
         found.append(("suspend", asked_to_stop, unit, {}, may, could))
         found.append(("refuse", asked, unit, REASON, may, could))
+        found.append(("take_back", asked, unit, {}, people_there, set()))
         found.append(("resume", suspended, unit, {}, people_there | (set(ABOVE_UNIT[unit]) & RESUMERS), set()))
         found.append(("note", suspended, unit, {"note": "看过了"}, seen, set()))
         found.append(("withdraw", suspended, unit, {}, {REPORTER}, set()))

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from click.testing import CliRunner
 
 from gridgov import db
+from gridgov.issues import actions as issues
 from gridgov.people import actions as people
 from gridgov.worktime import cli, inforce, recompute
 from gridgov.worktime.models import CalendarChange, CalendarDay, OfficeHours
@@ -166,10 +167,12 @@ def test_an_issues_page_tells_how_a_new_calendar_moved_its_deadline(client, city
     db.set_clock(at("2026-12-31 10:00"))
     moved = city.report("resident", grid_code=seed.TOWNSHIP)
     other = city.report("resident", grid_code=seed.MICRO)
+    issues.act(moved, "urge", actor=city.resident)  # Due at the same moment, but a clock beside that of the state.
     addresses = [f"/issues/{issue.id}" for issue in (moved, other)]
     for key in ("administrator", "township_office"):
         people.set_preferences(city.person(key), language=language)
     assert client.send("/api/v1/calendar/import", JSON, city.administrator).status_code in (200, 201)
     shown, untouched = (client.page(url, city.township_office).get_data(as_text=True) for url in addresses)
     assert words in shown and words not in untouched
+    assert len(re.findall("期限由|Deadline moved", shown)) == 1
     assert ("1月1日" in shown and "1月4日" in shown) or ("1 Jan" in shown and "4 Jan" in shown)

@@ -159,7 +159,7 @@ def _make(move: Move) -> IssueEvent:
     batches.changing(issue.id)
     with session.no_autoflush:  # One UPDATE when all is decided, and never a half-changed row.
         workflow.carry_out(move)
-        clocks.turn(move, before)
+        clocks.turn(move, before, grade)
         clocks.end(issue, transition.stops, move.at)
         entry = workflow.grades.get(issue.grade, NOTHING) if issue.grade != grade else NOTHING
         clocks.run(issue, (*transition.starts, *entry.starts), move.at, move.data)

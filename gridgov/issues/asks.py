@@ -6,8 +6,8 @@ at most half the original time, a second by the city office; suspension approved
 dispatch declined once, with a reason; nobody urges more than once a day.
 """
 
-from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -20,11 +20,13 @@ from gridgov.i18n import _
 from gridgov.issues import flow, hops
 from gridgov.issues.models import Hop, Issue, IssueEvent
 from gridgov.limits import Clock, Limit
+from gridgov.people import queries as people
 from gridgov.workflow import Move
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 EXTENSION, SUSPENSION = "extension", "suspension"
 EXTENSIONS_MOST = 2
+SUPERVISED_LONGEST = timedelta(days=366)
 LEADERS = {"decider:city_chief", "decider:city_leader"}
 CLOSES = time(17, 30)  # A review date means the end of that day's office hours.
 GRANTED = sa.select(sa.func.count()).where(
@@ -62,12 +64,18 @@ def day_end(on: date) -> datetime:
     return datetime.combine(on, CLOSES, SHANGHAI)
 
 
-def decides_at(issue: Issue, kind: str) -> str:
-    """The grid that decides: one level up; for a second extension, and at the top, the city."""
+def decides_at(issue: Issue, kind: str, asker: UUID | None) -> str:
+    """The grid that decides: one level up, or further where nobody but the asker is; for a second extension the city."""
     city = (issue.unit_code or issue.grid_code)[: flow.rules().levels["city"].length]
     if kind == EXTENSION and _granted(issue):
         return city
-    return flow.parent_unit(issue) or city
+    code = flow.parent_unit(issue)
+    while code is not None and code != city:
+        if {person.id for person in people.holders(grid_code=code, roles=flow.handler_roles(code))} - {asker}:
+            return code
+        parent = flow.rules().level_of(code).parent
+        code = code[: flow.rules().levels[parent].length] if parent else None
+    return city
 
 
 def _granted(issue: Issue) -> int:
@@ -93,6 +101,15 @@ def _one_above(move: Move) -> bool:
 def _asker(issue: Issue) -> object:
     asked = session.get(IssueEvent, (issue.id, issue.asked_seq))
     return asked and asked.actor_id
+
+
+def _review_ahead(move: Move) -> bool:
+    """The day it is to be looked at again has not passed while it waited for an answer."""
+    issue = move.subject
+    if issue.asked_kind != SUSPENSION:
+        return False
+    asked = session.get_one(IssueEvent, (issue.id, issue.asked_seq))
+    return day_end(date.fromisoformat(asked.data["review_on"])) > move.at
 
 
 def _may_decline(move: Move) -> bool:
@@ -127,6 +144,8 @@ flow.GUARDS |= {
     "not_transferred_before": lambda move: not _left_by(move.subject, "transfer"),
     "has_siblings": lambda move: bool(siblings(move.subject)),
     "not_urged_today": _not_urged_today,
+    "not_instructed": lambda move: move.subject.instructor_id in (None, move.actor and move.actor.id),
+    "review_ahead": _review_ahead,
     "grave": lambda move: move.subject.grade == "A",
     "instructed": lambda move: move.subject.instructor_id is not None,
     "supervised": lambda move: move.subject.supervisor_id is not None,
@@ -140,7 +159,7 @@ flow.GUARDS |= {
 def _ask(move: Move, kind: str) -> None:
     issue = move.subject
     issue.asked_kind, issue.asked_seq = kind, issue.last_seq + 1
-    issue.decides_code = move.data["decider"] = decides_at(issue, kind)
+    issue.decides_code = move.data["decider"] = decides_at(issue, kind, move.actor and move.actor.id)
 
 
 def _ask_suspension(move: Move) -> None:
@@ -183,23 +202,26 @@ def _grade(move: Move, *, raised: bool) -> None:
 
 
 def _take_supervision(move: Move) -> None:
-    if day_end(date.fromisoformat(move.data["report_on"])) <= move.at:
-        words = _("The date must lie ahead.")
+    ahead = day_end(date.fromisoformat(move.data["report_on"])) - move.at
+    if not timedelta(0) < ahead <= SUPERVISED_LONGEST:
+        words = _("The date must lie ahead, within a year.")
         raise Invalid(words, errors={"report_on": [words]})
     move.subject.supervisor_id = move.actor.id
 
 
-def _set(name: str, to_actor: bool) -> Callable[[Move], None]:
-    return lambda move: setattr(move.subject, name, move.actor.id if to_actor else None)
+def _drop(move: Move, name: str) -> None:
+    """It is over; the event keeps whose it was, for they are told."""
+    move.data[name] = str(getattr(move.subject, f"{name}_id"))
+    setattr(move.subject, f"{name}_id", None)
 
 
 flow.EFFECTS |= {
     "raise_grade": lambda move: _grade(move, raised=True),
     "lower_grade": lambda move: _grade(move, raised=False),
     "take_supervision": _take_supervision,
-    "drop_supervision": _set("supervisor_id", False),
-    "take_instruction": _set("instructor_id", True),
-    "drop_instruction": _set("instructor_id", False),
+    "drop_supervision": lambda move: _drop(move, "supervisor"),
+    "take_instruction": lambda move: setattr(move.subject, "instructor_id", move.actor.id),
+    "drop_instruction": lambda move: _drop(move, "instructor"),
     "ask_extension": lambda move: _ask(move, EXTENSION),
     "ask_suspension": _ask_suspension,
     "extend": _extend,
@@ -227,11 +249,13 @@ def hold(issue: Issue, kind: str, at: datetime) -> None:
     )  # fmt: skip
 
 
-def go_on(issue: Issue, kind: str, at: datetime) -> None:
-    """Let the stopped clock run on, with exactly what was left."""
+def go_on(issue: Issue, kind: str, at: datetime) -> bool:
+    """Let the stopped clock run on, with exactly what was left. False when there was none to go on."""
     timers.cancel(issue.id, at=at, kind=kind)
-    for timer in timers.resume(issue.id, at=at, generation=issue.generation):
+    resumed = timers.resume(issue.id, at=at, generation=issue.generation)
+    for timer in resumed:
         follow(issue, timer)
+    return bool(resumed)
 
 
 def follow(issue: Issue, timer: timers.Timer) -> None:

@@ -26,14 +26,15 @@ CARRY = (
 )  # fmt: skip
 
 
-def turn(move: Move, before: str) -> None:
-    """Let the deadlines follow a move that has been carried out; `before` is the state it left.
+def turn(move: Move, before: str, grade: str) -> None:
+    """Let the deadlines follow a move that has been carried out; `before` is the state it left, `grade` what it was of.
 
     Sets what the issue shows and writes the timers. The caller has locked the issue and writes it afterwards.
     """
     issue, transition, states = move.subject, move.transition, flow.current().states
     moved = transition.to != SAME
-    if not moved and transition.clock != "anew" and transition.name not in states[before].overdue:
+    anew = transition.clock == "anew" and _differs(issue, grade)
+    if not moved and not anew and transition.name not in states[before].overdue:
         return
     issue.generation += 1
     if transition.clock != "hold":
@@ -45,13 +46,19 @@ def turn(move: Move, before: str) -> None:
     if transition.clock == "hold":
         asks.hold(issue, states[before].due or "", move.at)
     elif transition.clock == "go_on":
-        asks.go_on(issue, states[before].due or "", move.at)
+        if not asks.go_on(issue, states[before].due or "", move.at):
+            begin_state(issue, move.at)
     else:
         # Without clocks beside it there is nothing else to spare.
         timers.cancel(issue.id, at=move.at, kind=states[before].due if issue.clocks or not moved else None)
-        begin_state(issue, move.at) if moved or transition.clock == "anew" else _again(issue, move.at)
+        begin_state(issue, move.at) if moved or anew else _again(issue, move.at)
     if issue.clocks:
         _carry(issue, move.at, moved)
+
+
+def _differs(issue: Issue, grade: str) -> bool:
+    """Whether the state's limit is another for the present grade. If not, no new deadline can be had by changing it."""
+    return flow.limit(issue) != flow.limit(issue, grade=grade)
 
 
 def begin_state(issue: Issue, at: datetime) -> None:
@@ -120,8 +127,9 @@ def end(issue: Issue, names: Iterable[str], at: datetime) -> None:
 
 def _carry(issue: Issue, at: datetime, moved: bool) -> None:
     """Let the clocks beside the state go on under the issue's new generation."""
-    if moved:
-        end(issue, [name for name in issue.clocks if flow.current().clocks[name].with_state], at)
+    known = flow.current().clocks
+    # One that the file does not know any more is over: nobody could say what it fires.
+    end(issue, [name for name in issue.clocks if name not in known or (moved and known[name].with_state)], at)
     if issue.clocks:
         values = {"subject": issue.id, "kinds": list(issue.clocks), "to_generation": issue.generation}
         batches.write(CARRY, values)

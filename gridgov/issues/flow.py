@@ -114,13 +114,13 @@ def _level(issue: Issue) -> policy.LevelSpec:
     return rules().level_of(issue.unit_code)
 
 
-def limit(issue: Issue, name: str | None = None) -> Limit:
-    """How long the answerable unit has in the present state, or the limit of another name."""
+def limit(issue: Issue, name: str | None = None, grade: str | None = None) -> Limit:
+    """How long the answerable unit has in the present state, or the limit of another name, or for another grade."""
     name = name or current().states[issue.state].due
     if name is None:
         raise AssertionError("open states have a deadline: proven at boot")
     level = rules().level_of(issue.unit_code).name if issue.unit_code else None
-    return rules().limit(name, level=level, grade=issue.grade)
+    return rules().limit(name, level=level, grade=grade or issue.grade)
 
 
 def warning(state: State, limit: Limit) -> int | None:

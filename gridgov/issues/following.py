@@ -32,7 +32,8 @@ FOLLOW = sa.text(
 
 def follow(moved: Sequence[Moved]) -> None:
     """Set what the issues show: when due, from when yellow, whether provisional. What is paused waits for its resumption."""
-    rows = [(m, m.timer) for m in moved if m.timer.state == "open"]
+    beside = flow.current().clocks  # Their deadlines are not what the issue shows.
+    rows = [(m, m.timer) for m in moved if m.timer.state == "open" and m.timer.kind not in beside]
     if not rows:
         return
     share = flow.rules().yellow_share

@@ -14,10 +14,10 @@ from gridgov.people import queries as people
 
 
 def fire(issue: Issue, timer: timers.Due) -> None:
-    """The time of the present state is over, or that of a clock beside it."""
+    """The time of the present state is over, or that of a clock beside it. What the file knows no more does nothing."""
     if timer.kind in flow.current().clocks:
         actions.clock_passed(issue, timer.kind)
-    else:
+    elif timer.kind == flow.current().states[issue.state].due:
         actions.deadline_passed(issue)
 
 

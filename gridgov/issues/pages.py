@@ -178,7 +178,7 @@ def issue_context(
         "story": queries.story(person, issue),
         "moves": queries.transitions(person, issue),
         "now": utcnow(),
-        "shifts": worktime.moves_of(issue.id),
+        "shifts": [shift for shift in worktime.moves_of(issue.id) if shift.kind not in flow.current().clocks],
         "post_url": post_url,
         "opened": opened,
         "errors": dict(errors or {}),

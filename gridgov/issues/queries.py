@@ -34,7 +34,8 @@ SEES_REPORTER = {Role.CITY_OFFICE}
 def in_sight(person: Person) -> sa.ColumnElement[bool]:
     """The SQL condition that this person may see an issue: reported it, or a post reaches it today.
 
-    A post on a grid reaches what lies under it and what a unit under it answers for; a department what it was given.
+    A post on a grid reaches what lies under it, and what a unit or department under it answers for or is to decide; a
+    department what it was given.
     """
     return _sight(Issue.reporter_id == person.id, people.reach(person))
 
@@ -52,7 +53,9 @@ def visible(person: Person, issue_id: UUID, *, lock: bool = False) -> Issue:
 def _sight(reported: sa.ColumnElement[bool], reach: people.Reach) -> sa.ColumnElement[bool]:
     ways = [reported]
     for code in sorted(reach.grids):
-        ways += [grids.under(Issue.grid_code, code), grids.under(Issue.unit_code, code)]
+        ways += [grids.under(column, code) for column in (Issue.grid_code, Issue.unit_code, Issue.decides_code)]
+        here = sa.select(Department.id).where(grids.under(Department.grid_code, code))
+        ways.append(Issue.department_id.in_(here))
     if reach.departments:
         given = sa.select(Hop.issue_id).where(Hop.department_id.in_(reach.departments))
         ways.append(Issue.id.in_(given))

@@ -22,7 +22,11 @@ MOST = 500
 """Events and notices told singly. When there are more at once, everybody is told to look for themselves."""
 SNAPSHOT = re.compile(r"[0-9]{1,19}:[0-9]{1,19}:([0-9]{1,19}(,[0-9]{1,19}){0,199})?")
 SINCE = "CAST(:since AS pg_snapshot)"
-UNSEEN = f"xact >= pg_snapshot_xmin({SINCE})::text::bigint AND NOT pg_visible_in_snapshot(xact::text::xid8, {SINCE})"
+# Below what this cluster has given out: rows that came with a restored dump carry numbers of another.
+UNSEEN = (
+    f"xact >= pg_snapshot_xmin({SINCE})::text::bigint AND xact < pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
+    f" AND NOT pg_visible_in_snapshot(xact::text::xid8, {SINCE})"
+)
 LOOK = sa.text(
     f"""
     WITH events AS MATERIALIZED (
@@ -34,7 +38,8 @@ LOOK = sa.text(
     )
     SELECT pg_current_snapshot()::text AS seen, ARRAY(SELECT person_id FROM told) AS told,
         (SELECT count(*) FROM events) AS events, fresh.issue_id, fresh.seq,
-        issues.grid_code, issues.unit_code, issues.reporter_id,
+        issues.grid_code, issues.unit_code, issues.reporter_id, issues.decides_code,
+        (SELECT grid_code FROM departments WHERE id = issues.department_id) AS office_code,
         ARRAY(SELECT department_id FROM hops WHERE issue_id = fresh.issue_id AND department_id IS NOT NULL) AS departments
     FROM (SELECT 1) AS always LEFT JOIN (fresh JOIN issues ON issues.id = fresh.issue_id) ON true
     """  # noqa: S608  # Put together from constants.
@@ -54,13 +59,16 @@ class Change:
     unit_code: str | None
     reporter_id: UUID
     departments: frozenset[UUID]
+    decides_code: str | None = None
+    office_code: str | None = None
 
     def seen_by(self, viewer: "Viewer") -> bool:
         """The rule of issues.queries.in_sight for one issue and one person; a test holds the two together."""
         reach = viewer.reach
         if self.reporter_id == viewer.person_id or reach.departments & self.departments:
             return True
-        return reach.covers(self.grid_code) or (self.unit_code is not None and reach.covers(self.unit_code))
+        codes = (self.grid_code, self.unit_code, self.decides_code, self.office_code)
+        return any(code is not None and reach.covers(code) for code in codes)
 
 
 @dataclass(frozen=True)
@@ -104,6 +112,17 @@ class News:
         return {name: value for name, value in vars(self).items() if value}
 
 
+def known(snapshot: str) -> bool:
+    """Whether this is a snapshot that PostgreSQL would take: what comes from outside may be anything."""
+    if SNAPSHOT.fullmatch(snapshot) is None:
+        return False
+    low, high, rest = snapshot.split(":")
+    least, most = int(low), int(high)
+    between = [int(n) for n in rest.split(",")] if rest else []
+    inside = all(least <= n < most for n in between) and between == sorted(set(between))
+    return 0 < least <= most < 2**63 and inside
+
+
 def here() -> str:
     """The snapshot of this moment: looks that begin here find what is committed from now on."""
     return session.execute(HERE).scalar_one()
@@ -115,7 +134,8 @@ def look(since: str) -> Look:
     rows = session.execute(LOOK, {"since": since, "most": MOST + 1}).all()
     found = tuple(
         Change(
-            row.issue_id, row.seq, row.grid_code, row.unit_code, row.reporter_id, frozenset(row.departments)
+            row.issue_id, row.seq, row.grid_code, row.unit_code, row.reporter_id, frozenset(row.departments),
+            row.decides_code, row.office_code,
         )
         for row in rows
         if row.issue_id is not None

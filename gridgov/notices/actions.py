@@ -44,6 +44,9 @@ def announce(
     payload: dict[str, Any] = {"issue": str(issue.id), "seq": event.seq, "audiences": list(audiences)}
     if left and "left" in audiences:
         payload["left"] = [left[0], left[1] and str(left[1])]
+    for name, person_id in (("supervisor", issue.supervisor_id), ("instructor", issue.instructor_id)):
+        if name in audiences:  # Who it is now: by the time it is delivered that may be over.
+            payload[name] = event.data.get(name) or (person_id and str(person_id))
     outbox.put(TOPIC, payload)
 
 
@@ -130,7 +133,7 @@ def _audience(name: str, one: News, holders: Mapping[Unit, list[UUID]]) -> list[
         return holders[one.event.unit_code, one.event.department_id]
     if name == "left" and (left := one.payload.get("left")):
         return holders[left[0], UUID(left[1]) if left[1] else None]
-    return SPECIAL[name](one.issue, one.event) if name in SPECIAL else []
+    return SPECIAL[name](one.issue, one.event, one.payload) if name in SPECIAL else []
 
 
 def _units(event: IssueEvent, payload: dict[str, Any]) -> dict[Unit, str]:

@@ -6,10 +6,9 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from gridgov import events
-from gridgov.i18n import _
 from gridgov.issues import words
 from gridgov.issues.models import Issue
-from gridgov.notices import actions, queries
+from gridgov.notices import actions, queries, texts
 from gridgov.notices.queries import Told
 from gridgov.people.models import Person
 from gridgov.web import current_user
@@ -42,14 +41,4 @@ def opened(*, issue: Issue, person: Person) -> None:
 def sentence(told: Told) -> str:
     """What a notice says, without a word of the report itself: 您上报的“路面坑洼”：已受理。"""
     about: dict[str, Any] = {"category": words.category(told.category), "step": told.title}
-    match told.notice.audience:
-        case "warn:reporter" | "warn:unit" | "warn:handler":
-            return _("Soon due, on %(category)s: please see to it", **about)
-        case "reporter":
-            return _("Your report on %(category)s: %(step)s", **about)
-        case "unit":
-            return _("For you to see to, on %(category)s: %(step)s", **about)
-        case "handler":
-            return _("What you handled, on %(category)s: %(step)s", **about)
-        case _other:
-            return _("No longer with you, on %(category)s: %(step)s", **about)
+    return texts.sentence(told.notice.audience, about)

@@ -3,8 +3,9 @@
 Of a confidential issue only the number is told, for its category may give somebody away.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from gridgov.i18n import _, forced, ngettext, pick
@@ -62,10 +63,11 @@ def line(item: Item) -> str:
         "category": pick({"zh": item.category.name, "en": item.category.name_en}),
         "step": pick(step.label) if step else _("New report"),
     }
-    return f"{item.number} {_sentence(item.audience, about)}"
+    return f"{item.number} {sentence(item.audience, about)}"
 
 
-def _sentence(audience: str, about: dict[str, str]) -> str:
+def sentence(audience: str, about: Mapping[str, Any]) -> str:
+    """What an event is to an audience, in one sentence. `about`: category and step, in words."""
     if audience.startswith(WARNED):
         return _("Soon due, on %(category)s: please see to it", **about)
     match audience:
@@ -75,8 +77,17 @@ def _sentence(audience: str, about: dict[str, str]) -> str:
             return _("For you to see to, on %(category)s: %(step)s", **about)
         case "handler":
             return _("What you handled, on %(category)s: %(step)s", **about)
-        case _other:
+        case "left":
             return _("No longer with you, on %(category)s: %(step)s", **about)
+        case "decider":
+            return _("For you to decide, on %(category)s: %(step)s", **about)
+        case "alarmed":
+            return _("Grave, on %(category)s: %(step)s", **about)
+        case "supervisor" | "instructor":
+            return _("What you follow, on %(category)s: %(step)s", **about)
+        case "above":
+            return _("In your area, on %(category)s: %(step)s", **about)
+    raise AssertionError(f"nothing is said to {audience!r}")
 
 
 def _link(path: str) -> str:
