@@ -9,6 +9,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -105,7 +106,7 @@ def lock(fd: int, *, wait: bool = False) -> bool:
     return True
 
 
-class Server:
+class Server(ABC):
     """A server on a data folder, with a unix socket in a private folder: no port taken, no path too long.
 
     It inherits the descriptor that locks its folder. So whoever can take the lock knows that none is running.
@@ -267,8 +268,10 @@ class Server:
         self.sockets = Path(tempfile.mkdtemp(prefix="gridgov-", dir=base))
         self._note.write_text(str(self.sockets), encoding="utf-8")
 
+    @abstractmethod
     def _ready(self) -> bool:
-        raise NotImplementedError  # Each server tells it in its own way.
+        """Whether it answers."""
 
+    @abstractmethod
     def _spawn(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
-        raise NotImplementedError  # Each server has its own program.
+        """Start its program."""

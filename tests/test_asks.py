@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from gridgov import db, timers
-from gridgov.errors import IllegalTransition, Invalid, NotFound, NotPermitted
+from gridgov.errors import Conflict, IllegalTransition, Invalid, NotFound, NotPermitted
 from gridgov.i18n import forced
 from gridgov.issues import actions, flow, queries
 from gridgov.issues.models import Issue
@@ -541,6 +541,35 @@ def test_a_second_leader_does_not_overwrite_the_first_ones_instruction(city):
         actions.act(issue, "instruct", actor=city.township_chief, data={"instruction": "先报我"})
     assert refused.value.code == "guard_not_instructed"
     actions.act(issue, "instruct", actor=city.city_leader, data={"instruction": "带上设备"})
+
+
+def test_a_deadline_that_the_file_calls_by_another_name_now_is_not_lost(city):
+    issue = accepted(city)
+    db.session.execute(sa.update(timers.Timer).where(timers.Timer.subject_id == issue.id).values(kind="settle"))
+    db.set_clock(issue.due_at + timedelta(minutes=1))
+    sweep()
+    db.session.refresh(issue)
+    assert (issue.unit_code, issue.state) == (seed.VILLAGE, "reported")
+
+
+def test_whoever_decides_decides_on_the_request_they_read(city):
+    issue = accepted(city)
+    actions.act(issue, "urge", actor=city.resident)
+    actions.act(issue, "ask_time", actor=city.micro_chief, data={**HALF, "extra": "25"})
+    read = issue.generation
+    actions.act(issue, "take_back", actor=city.micro_chief)
+    actions.act(issue, "ask_time", actor=city.micro_chief, data=HALF)
+    before = issue.due_at
+    with pytest.raises(Conflict) as refused:
+        actions.act(issue, "grant_time", actor=city.village_chief, expected=read)
+    assert (refused.value.code, issue.due_at, issue.asked_kind) == ("changed", before, "extension")
+    actions.act(issue, "grant_time", actor=city.village_chief, expected=issue.generation)
+    assert issue.due_at == before + timedelta(hours=12)
+    db.set_clock(issue.due_at + timedelta(minutes=1))
+    assert open_timers(issue) == [("resolve", "open"), ("urge", "open")]
+    sweep()  # Both went with the request to the new generation: neither is lost.
+    db.session.refresh(issue)
+    assert (issue.unit_code, issue.state) == (seed.VILLAGE, "reported")
 
 
 def test_a_clock_that_the_file_no_longer_knows_stops_nothing(city, monkeypatch):

@@ -167,7 +167,8 @@ def test_all_problems_are_told_at_once_up_to_fifty(app):
 )
 def test_a_file_without_what_it_needs_is_refused(app, text):
     with app.app_context():
-        refusal(text)
+        _places, message = refusal(text)
+    assert message
 
 
 def test_missing_columns_are_named_with_what_was_found(app):

@@ -489,6 +489,17 @@ def test_a_move_without_what_it_needs_comes_back_with_422_beside_the_field(clien
     assert "HX-Replace-Url" in move(client, city.township_office, issue, "not_accept").headers
 
 
+def test_where_a_form_was_sent_to_can_be_opened_and_a_refused_one_says_where_it_belongs(client, city, at_township):
+    issue = at_township[0]
+    here = f"/desk?view=mine&issue={issue.id}"
+    opened = client.page(f"/desk/issues/{issue.id}?view=mine", city.township_office)
+    assert (opened.status_code, opened.location) == (303, here)
+    assert client.page(f"/desk/issues/{issue.id}", city.micro_chief).status_code == 403
+    refused = body(move(client, city.township_office, issue, "not_accept", htmx=False))
+    assert f'<meta name="address" content="{here}">'.replace("&", "&amp;") in refused
+    assert 'name="address"' not in body(client.page(here, city.township_office))
+
+
 def test_photos_of_a_refused_form_are_kept(client, city, at_township):
     issue = at_township[0]
     move(client, city.township_office, issue, "accept")

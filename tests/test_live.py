@@ -158,14 +158,17 @@ def test_what_happened_just_before_is_told_and_what_is_long_past_asks_for_everyt
     witness.until(lambda: issue in witness.issues)
     late = listening("micro_chief", query="?age=1500")
     late.until(lambda: issue in late.issues or late.all)
+    assert not late.ended
     for query in ("", "?age=", "?age=9999999", "?age=-1"):
         lost = listening("micro_chief", query=query)
         lost.until(lambda lost=lost: lost.all)
+        assert not lost.issues, query
 
 
 def test_a_page_from_before_the_server_began_asks_for_everything(listening):
     page = listening("micro_chief", query="?age=80000")
     page.until(lambda: page.all)
+    assert not page.issues and not page.ended
 
 
 def test_the_server_ends_with_streams_open(live, tmp_path):

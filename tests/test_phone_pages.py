@@ -479,6 +479,8 @@ def test_a_refused_move_keeps_words_and_photos(client, city):
     page = body(answer)
     kept = re.findall(r'name="proof" value="([^"]+)" checked', page)
     assert (answer.status_code, len(kept)) == (422, 1) and 'id="f-result-error"' in page
+    assert f'<meta name="address" content="/issues/{issue.id}/move/resolve">' in page
+    assert client.page(url, city.micro_chief).location == f"/issues/{issue.id}"
     answer = client.form(url, {**given, "result": "已经清走"}, city.micro_chief)
     assert answer.status_code == 422 and "已经清走" in body(answer) and 'id="f-proof-error"' in body(answer)
     assert (

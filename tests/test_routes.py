@@ -67,14 +67,15 @@ def is_api(rule: Rule) -> bool:
     return str(rule).startswith("/api/")
 
 
-def is_problem(answer: TestResponse, status: int, code: str | None = None) -> None:
-    """The one form of a refusal by the API."""
+def is_problem(answer: TestResponse, status: int, code: str | None = None) -> str:
+    """The one form of a refusal by the API. Returns its code."""
     assert (answer.status_code, answer.mimetype) == (status, "application/problem+json"), answer.get_data(as_text=True)
     body = answer.get_json()
     assert body["status"] == status and body["title"] and body["type"] == f"urn:gridgov:error:{body['code']}"
     assert body["request_id"] == answer.headers["X-Request-ID"]
     if code:
         assert body["code"] == code
+    return body["code"]
 
 
 # Login and tokens -----------------------------------------------------------------------------------------------------
@@ -107,7 +108,8 @@ def test_a_wrong_token_opens_nothing(rules, client):
         if is_api(rule) and rule.endpoint not in PUBLIC:
             for method in methods(rule):
                 headers = {"Authorization": "Bearer gg_" + "x" * 43}
-                is_problem(client.app.test_client().open(address(rule), method=method, headers=headers), 401, "bad_token")
+                answer = client.app.test_client().open(address(rule), method=method, headers=headers)
+                assert is_problem(answer, 401) == "bad_token", (method, rule)
 
 
 def test_nothing_is_changed_by_a_session_without_its_csrf_token(rules, client, city):
@@ -128,7 +130,8 @@ def test_nothing_is_changed_by_a_session_without_its_csrf_token(rules, client, c
 def test_the_csrf_token_of_another_session_is_none(client, city):
     other = client.browser(city.resident).get("/api/v1/csrf").get_json()["token"]
     answer = client.browser(city.worker).patch("/api/v1/me", json={"elder_view": True}, headers={"X-CSRFToken": other})
-    is_problem(answer, 400, "csrf")
+    assert is_problem(answer, 400) == "csrf"
+    assert client.get("/api/v1/me", city.worker).get_json()["elder_view"] is False
 
 
 # Addresses of nothing -------------------------------------------------------------------------------------------------
@@ -210,14 +213,14 @@ def test_every_api_route_says_what_it_gives(rules, app):
 
 def test_refusals_of_the_api_are_problems_with_a_code(client, city):
     worker = city.worker
-    is_problem(client.get("/api/v1/nothing-here", worker), 404, "not_found")
-    is_problem(client.get("/api/v1/nothing-here"), 404, "not_found")
-    is_problem(client.send("/api/v1/categories", {}, worker), 405, "method_not_allowed")
-    is_problem(client.send("/api/v1/issues", {"category": 7}, worker), 422, "invalid")
-    is_problem(client.send("/api/v1/issues", [], worker), 422, "invalid")
-    is_problem(client.get("/api/v1/issues?limit=0", worker), 422, "invalid")
-    is_problem(client.get("/api/v1/issues?cursor=!", worker), 422, "bad_cursor")
-    is_problem(client.get("/api/v1/me"), 401, "unauthenticated")
+    assert is_problem(client.get("/api/v1/nothing-here", worker), 404) == "not_found"
+    assert is_problem(client.get("/api/v1/nothing-here"), 404) == "not_found"
+    assert is_problem(client.send("/api/v1/categories", {}, worker), 405) == "method_not_allowed"
+    assert is_problem(client.send("/api/v1/issues", {"category": 7}, worker), 422) == "invalid"
+    assert is_problem(client.send("/api/v1/issues", [], worker), 422) == "invalid"
+    assert is_problem(client.get("/api/v1/issues?limit=0", worker), 422) == "invalid"
+    assert is_problem(client.get("/api/v1/issues?cursor=!", worker), 422) == "bad_cursor"
+    assert is_problem(client.get("/api/v1/me"), 401) == "unauthenticated"
 
 
 def send_raw(client: Any, person: Any, data: bytes, content_type: str | None) -> TestResponse:
@@ -228,14 +231,14 @@ def send_raw(client: Any, person: Any, data: bytes, content_type: str | None) ->
 def test_a_body_that_is_no_json_is_refused_as_what_it_is(client, city):
     worker = city.worker
     for content_type in ("text/plain", "application/x-www-form-urlencoded", "application/xml", None):
-        is_problem(send_raw(client, worker, b"{}", content_type), 415, "unsupported_type")
+        assert is_problem(send_raw(client, worker, b"{}", content_type), 415) == "unsupported_type"
     for body in (b"", b"{", b"null", b"\xff\xfe", b'{"a": 1', b"[" * 100_000):
-        is_problem(send_raw(client, worker, body, "application/json"), 422, "not_json")
+        assert is_problem(send_raw(client, worker, body, "application/json"), 422) == "not_json"
 
 
 def test_a_body_without_end_is_refused_before_it_is_read(client, city):
     big = b'{"text": "' + b"x" * 1_100_000 + b'"}'
-    is_problem(send_raw(client, city.worker, big, "application/json"), 413, "too_large")
+    assert is_problem(send_raw(client, city.worker, big, "application/json"), 413) == "too_large"
 
 
 def test_a_refusal_by_the_posts_is_403_and_by_the_state_409(client, city):

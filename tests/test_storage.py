@@ -124,6 +124,7 @@ def test_the_s3_store_is_told_the_content_type(s3: str) -> None:
 def test_a_folder_that_cannot_be_made_is_storage_unavailable(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     refused_everywhere(Store((tmp_path / "file" / "photos").as_uri()))
+    assert (tmp_path / "file").read_text() == "in the way"
 
 
 def test_an_s3_store_that_is_away_is_storage_unavailable() -> None:

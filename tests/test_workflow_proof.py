@@ -179,6 +179,8 @@ def test_a_workflow_with_a_fault_is_refused_at_its_line(edit, fault):
 def test_a_state_that_nothing_leads_out_of_is_refused(edit):
     edit("issue.yaml", "  closed:\n", NEW_STATE)
     folder = edit("issue.yaml", "transitions:\n", NEW_MOVES.replace("from: [paused]\n    to: accepted", "from: [paused]\n    to: paused"))
+    error = refusal(folder)
+    assert "no end can be reached" in error.reason
     check(folder, "issue.yaml", "  paused:", "no end can be reached")
 
 

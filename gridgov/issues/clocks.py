@@ -35,6 +35,9 @@ def turn(move: Move, before: str, grade: str) -> None:
     moved = transition.to != SAME
     anew = transition.clock == "anew" and _differs(issue, grade)
     if not moved and not anew and transition.name not in states[before].overdue:
+        if issue.asked_seq == issue.last_seq + 1:  # A page that shows an earlier request must not decide on this one.
+            issue.generation += 1
+            _under_generation(issue, [states[before].due or "", *issue.clocks])
         return
     issue.generation += 1
     if transition.clock != "hold":
@@ -131,5 +134,9 @@ def _carry(issue: Issue, at: datetime, moved: bool) -> None:
     # One that the file does not know any more is over: nobody could say what it fires.
     end(issue, [name for name in issue.clocks if name not in known or (moved and known[name].with_state)], at)
     if issue.clocks:
-        values = {"subject": issue.id, "kinds": list(issue.clocks), "to_generation": issue.generation}
-        batches.write(CARRY, values)
+        _under_generation(issue, issue.clocks)
+
+
+def _under_generation(issue: Issue, kinds: Iterable[str]) -> None:
+    """Let open timers of these kinds count under the issue's present generation."""
+    batches.write(CARRY, {"subject": issue.id, "kinds": list(kinds), "to_generation": issue.generation})

@@ -94,6 +94,14 @@ def act(issue_id: UUID, **given: Any) -> ResponseReturnValue:
     return _next(place, issue, made.name, line, following)
 
 
+@bp.get("/issues/<uuid:issue_id>")
+@takes(QueueSchema, location="query")
+def acted(issue_id: UUID, **given: Any) -> ResponseReturnValue:
+    """Where a form was sent to, opened as a page: the desk with this issue."""
+    board.require_desk(current_user)
+    return redirect(Place(current_user, given).at(issue=queries.visible(current_user, issue_id).id), 303)
+
+
 @bp.get("/news")
 @takes(QueueSchema, location="query")
 def news(seen: str, listed: str, **given: Any) -> ResponseReturnValue:
@@ -163,6 +171,7 @@ def _refused(place: Place, issue: Issue, made: moving.Attempt) -> Response:
         notice=made.notice,
     )
     if _target() is None:
+        detail["address"] = place.at(issue=issue.id)
         return make_response(_page(place, detail), made.status)
     answer = make_response(render_template("issues/desk_detail.html", place=place, **detail), made.status)
     answer.headers["HX-Replace-Url"] = place.at(

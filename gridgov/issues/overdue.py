@@ -12,12 +12,23 @@ from gridgov.issues import actions, flow, hops
 from gridgov.issues.models import Hop, Issue
 from gridgov.people import queries as people
 
+OTHERS = sa.select(
+    sa.exists().where(
+        timers.Timer.subject_id == sa.bindparam("subject"), timers.Timer.kind == sa.bindparam("kind"),
+        timers.Timer.state == sa.literal_column("'open'"),
+    )
+)  # fmt: skip
+
 
 def fire(issue: Issue, timer: timers.Due) -> None:
-    """The time of the present state is over, or that of a clock beside it. What the file knows no more does nothing."""
+    """The time of the present state is over, or that of a clock beside it.
+
+    A clock that the file knows no more does nothing, unless it is all that the issue has: then a deadline was renamed.
+    """
+    due = flow.current().states[issue.state].due
     if timer.kind in flow.current().clocks:
         actions.clock_passed(issue, timer.kind)
-    elif timer.kind == flow.current().states[issue.state].due:
+    elif timer.kind == due or not session.connection().execute(OTHERS, {"subject": issue.id, "kind": due}).scalar_one():
         actions.deadline_passed(issue)
 
 

@@ -232,6 +232,17 @@ def act(issue_id: UUID) -> ResponseReturnValue:
     )
 
 
+@bp.get("/issues/<uuid:issue_id>/events")
+def acted(issue_id: UUID) -> ResponseReturnValue:
+    """Where a form was sent to, opened as a page: the issue."""
+    return redirect(_address(queries.visible(current_user, issue_id), None), 303)
+
+
+def _address(issue: Issue, opened: str | None) -> str:
+    """Where the issue's page, or the form of one move on it, can be fetched."""
+    return url_for("issues.move", issue_id=issue.id, name=opened) if opened else url_for("issues.show", issue_id=issue.id)
+
+
 def _act_again(issue_id: UUID) -> ResponseReturnValue:
     """The form of a move again, after its CSRF token was stale: words kept, nothing changed."""
     issue = queries.visible(current_user, issue_id)
@@ -266,4 +277,6 @@ def _page(
     context = issue_context(
         current_user, issue, post_url=post_url, opened=opened, errors=errors, values=values
     )
+    if request.method == "POST":
+        context["address"] = _address(issue, opened)
     return make_response(render_template(template, notice=notice, fresh=fresh, **context), status)

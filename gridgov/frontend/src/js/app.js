@@ -21,6 +21,10 @@ function decorate(root) {
   reveal.start(root);
 }
 
+// A refused form is drawn where it was sent to, and nothing can be fetched there: the page says where it belongs.
+const address = document.querySelector("meta[name=address]");
+if (address) window.history.replaceState(window.history.state, "", address.content);
+
 // The order matters: whoever listens first on `submit` is asked first.
 photos.waitForPhotos();
 confirm.start();
