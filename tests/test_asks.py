@@ -16,6 +16,7 @@ from gridgov.notices.models import Notice
 from gridgov.people import actions as people, queries as people_queries
 from gridgov.people.models import Role
 from tests import seed
+from tests.factories import photo_of
 from tests.test_workflow_life import deliver_all, names_of, sweep
 
 MONDAY = datetime(2026, 11, 16, 1, 0, tzinfo=UTC)  # 09:00 in Wugang, a working day.
@@ -461,6 +462,32 @@ def test_what_is_supervised_has_a_list_of_its_own_at_the_desk(city, client):
     body = page.get_data(as_text=True)
     assert page.status_code == 200 and shown in body and hidden not in body
     assert client.page("/desk?view=all&state=watched", city.township_office).status_code == 422
+
+
+def test_leaders_find_what_the_citys_office_asks_them(city, client):
+    asked, other = accepted(city, "city"), accepted(city, "city")
+    actions.act(asked, "ask_time", actor=city.city_office, data=HALF)
+    shown, hidden = asked.number, other.number
+    body = client.page("/desk?view=all&state=asked", city.city_leader).get_data(as_text=True)
+    assert shown in body and hidden not in body and "待审批" in body
+
+
+def test_what_the_whole_citys_office_handled_is_verified_by_its_leaders(city):
+    issue = accepted(city, "city")
+    result = {"result": "修好了", "proof": [photo_of(city.city_office_2)]}
+    actions.act(issue, "resolve", actor=city.city_office_2, data=result)
+    with pytest.raises(IllegalTransition) as refused:
+        actions.act(issue, "verify", actor=city.city_office)
+    assert refused.value.code == "guard_not_handler"
+    assert told_as("checkers") == {city.city_chief.id, city.city_leader.id}
+    actions.act(issue, "verify", actor=city.city_leader)
+    assert issue.state == "callback"
+
+
+def test_leaders_are_left_alone_while_somebody_else_can_verify(city):
+    issue = accepted(city, "city")
+    actions.act(issue, "resolve", actor=city.city_office, data={"result": "修好了", "proof": [photo_of(city.city_office)]})
+    assert told_as("checkers") == set()
 
 
 # What a second look found ---------------------------------------------------------------------------------------------

@@ -7,21 +7,14 @@ clock. What has fired stays fired.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
-from typing import Any, ClassVar
+from datetime import date, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, Phase, seed as hypothesis_seed, settings, strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis import seed as hypothesis_seed, strategies as st
+from hypothesis.stateful import initialize, invariant, precondition, rule, run_state_machine_as_test
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from gridgov import db, deadlines, timers
@@ -30,6 +23,7 @@ from gridgov.limits import Clock, Limit
 from gridgov.timers import Timer
 from gridgov.worktime import actions, inforce, notice, reckoning, recompute
 from tests import seed, slow_clock
+from tests.machines import RolledBack, patient
 from tests.office import at
 from tests.slow_clock import SlowCalendar
 
@@ -93,34 +87,20 @@ def probe_fired(probe: Probe, _due: timers.Due) -> None:
     probe.fired += 1
 
 
-class Machine(RuleBasedStateMachine):
+class Machine(RolledBack):
     """Does everything twice: through gridgov, and on a list of items."""
 
-    engine: ClassVar[sa.Engine]
-
     def __init__(self) -> None:
-        super().__init__()
-        self.connection = self.engine.connect()
-        self.outer = self.connection.begin()
-        db.session.remove()
-        db.session.configure(bind=self.connection, join_transaction_mode="create_savepoint")
+        super().__init__(FIRST)
         Tables.metadata.create_all(self.connection)
         self.calendar, self.items = SlowCalendar(), list[Item]()
-        self.city = seed.City()
-        self._set(slow_clock.minute(FIRST))
-
-    def teardown(self) -> None:
-        db.session.remove()
-        self.outer.rollback()
-        self.connection.close()
-        db.session.configure(bind=self.engine, join_transaction_mode="conditional_savepoint")
 
     # What can happen ------------------------------------------------------------------------------------------------
 
     @initialize(minutes=st.integers(0, 60).map(lambda n: n * 61), budgets=st.lists(st.integers(2, 8), min_size=4, max_size=4))
     def begin(self, minutes: int, budgets: list[int]) -> None:
         """A few deadlines to begin with, so that whatever comes first meets some."""
-        self._set(self.now + minutes)
+        self.set_minute(self.now + minutes)
         for place, clock, half_days in zip(PLACES + PLACES[:1], CLOCKS, budgets, strict=True):
             self._start(place, clock, half_days * 12_600, warns=bool(half_days % 2))
         for place in (seed.TOWNSHIP, seed.CITY):
@@ -137,9 +117,9 @@ class Machine(RuleBasedStateMachine):
             db.session.add(probe)
             db.session.flush()
             limit, calendar = Limit(budget_s, Clock(clock)), inforce.calendar(place)
-            due = calendar.due(self._moment(), limit)
-            warn_at = max(calendar.due(self._moment(), limit - warn_s).due_at, self._moment()) if warn_s is not None else None
-            timers.start("probe", probe.id, "test", generation=0, at=self._moment(), due_at=due.due_at, limit=limit,
+            due = calendar.due(self.moment(), limit)
+            warn_at = max(calendar.due(self.moment(), limit - warn_s).due_at, self.moment()) if warn_s is not None else None
+            timers.start("probe", probe.id, "test", generation=0, at=self.moment(), due_at=due.due_at, limit=limit,
                          provisional=due.provisional, warn_s=warn_s, warn_at=warn_at)  # fmt: skip
         self.items.append(Item(probe.id, place, clock, budget_s, self.now, warn_s))
 
@@ -155,7 +135,7 @@ class Machine(RuleBasedStateMachine):
     def pause(self, which: int) -> None:
         item = self._pick(which, running=True)
         with db.transaction():
-            assert len(timers.pause(item.id, at=self._moment())) == 1
+            assert len(timers.pause(item.id, at=self.moment())) == 1
         assert item.start is not None
         item.runs.append((item.start, self.now))
         item.start = None
@@ -166,7 +146,7 @@ class Machine(RuleBasedStateMachine):
         item = self._pick(which, running=False)
         with db.transaction():
             generation = db.session.scalars(sa.select(Timer.generation).where(Timer.subject_id == item.id, Timer.state == "paused"))
-            assert len(timers.resume(item.id, at=self._moment(), generation=generation.one())) == 1
+            assert len(timers.resume(item.id, at=self.moment(), generation=generation.one())) == 1
         item.start = self.now
 
     @precondition(lambda self: self._some())
@@ -175,7 +155,7 @@ class Machine(RuleBasedStateMachine):
         item = self._pick(which)
         with db.transaction():
             kind = "accept" if item.issue else "test"
-            timers.extend(item.id, kind, Limit(extra_s, Clock(item.clock)), at=self._moment())
+            timers.extend(item.id, kind, Limit(extra_s, Clock(item.clock)), at=self.moment())
         item.total_s += extra_s
         if item.warn_s is not None:
             ahead = self._left(item) > item.warn_s if item.start is None else self._warning(item) > self.now * 60
@@ -204,7 +184,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(minutes=st.integers(1, 40).map(lambda n: n * 97))
     def time_passes(self, minutes: int) -> None:
-        self._set(self.now + minutes)
+        self.set_minute(self.now + minutes)
 
     @rule()
     def sweep(self) -> None:
@@ -293,14 +273,6 @@ class Machine(RuleBasedStateMachine):
             actions.import_notice(given, actor=None)
         recompute.finish(patience_s=10)
 
-    def _set(self, now: int) -> None:
-        self.now = now
-        with db.transaction():
-            db.set_clock(self._moment())
-
-    def _moment(self) -> datetime:
-        return slow_clock.moment(self.now * 60)
-
     def _some(self, running: bool | None = None) -> list[Item]:
         return [item for item in self.items if not item.over and running in (None, item.start is not None)]
 
@@ -323,12 +295,6 @@ def machine(app: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Machine]
     yield Machine
 
 
-PATIENT = settings(
-    max_examples=EXAMPLES, stateful_step_count=STEPS, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True,
-    phases=[Phase.generate],
-)
-
-
 def test_any_order_of_events_leaves_the_deadlines_of_the_slow_model(machine: type[Machine]) -> None:
-    run_state_machine_as_test(hypothesis_seed(20261121)(machine), settings=PATIENT)
+    run_state_machine_as_test(hypothesis_seed(20261121)(machine), settings=patient(EXAMPLES, STEPS))
     assert db.session.get_bind() is machine.engine

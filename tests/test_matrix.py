@@ -215,8 +215,9 @@ def rows() -> list[Row]:
     ]
     for unit, may, handled in checks:
         checkers = may | handled
-        found.append(("verify", resolved, unit, {}, may, handled))
-        found.append(("rework", resolved, unit, REASON, may, handled))
+        last = LEADERS if VERIFIES_AT[unit] == "city" else set()  # Where nobody stands above who could check it.
+        found.append(("verify", resolved, unit, {}, may | last, handled))
+        found.append(("rework", resolved, unit, REASON, may | last, handled))
         found += beside(resolved, unit, checkers) + beside(callback, unit, checkers)
         urgers = set(ABOVE_UNIT[VERIFIES_AT[unit]])
         found.append(("urge", resolved, unit, {}, {REPORTER} | urgers, set()))

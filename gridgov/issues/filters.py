@@ -12,7 +12,9 @@ from gridgov.i18n import _
 from gridgov.issues import flow
 from gridgov.issues.queries import COLOURS, SORTS, VIEWS
 
-OPEN, ENDED, SUPERVISED = "open", "ended", "supervised"
+OPEN, ENDED = "open", "ended"
+# What an open issue may be besides its state; the indexes over these few hold them together.
+MARKS = {"supervised": "issues.supervisor_id IS NOT NULL", "asked": "issues.decides_code IS NOT NULL"}
 GRADES = ("A", "B", "C")
 LENGTHS = tuple(LENGTH.values())
 WORDS_MOST = 5
@@ -22,7 +24,7 @@ WORDS_MOST = 5
 class Filter:
     """What a list is narrowed to. `view` mine: my unit has it now; all: everything in sight.
 
-    `state` is a state's name, `open`, `ended` or `supervised`; `category` and `grid` take what lies under them too.
+    `state` is a state's name, `open`, `ended` or one of MARKS; `category` and `grid` take what lies under them too.
     """
 
     view: str = "mine"
@@ -101,14 +103,14 @@ def narrow(where: Where, filter: Filter) -> Where:
 
 def _add_state(where: Where, name: str) -> None:
     state = flow.current().states.get(name)
-    if state is None and name not in (OPEN, ENDED, SUPERVISED):
+    if state is None and name not in (OPEN, ENDED, *MARKS):
         raise Invalid(_("There is no such state."), field="state")
     if state is not None:
         where.add("issues.state = :state", state=name)
     # Said for a single state too, so that the indexes over open issues serve.
     is_open = state.open if state else name != ENDED
-    if name == SUPERVISED:
-        where.add("issues.supervisor_id IS NOT NULL")
+    if name in MARKS:
+        where.add(MARKS[name])
     where.add("issues.ended_at IS NULL" if is_open else "issues.ended_at IS NOT NULL")
 
 

@@ -24,7 +24,7 @@ from gridgov.people.models import Department, Person, Post, Role
 from gridgov.workflow import Move, State, Workflow
 
 REPORTER, SYSTEM = "reporter", "system"
-AUDIENCES = {"reporter", "unit", "handler", "left", "decider", "alarmed", "supervisor", "instructor", "above"}
+AUDIENCES = {"reporter", "unit", "handler", "left", "decider", "alarmed", "supervisor", "instructor", "above", "checkers"}
 HANDLED = sa.select(IssueEvent.actor_id).where(
     IssueEvent.issue_id == sa.bindparam("issue"), IssueEvent.hop_n == sa.bindparam("hop"),
     IssueEvent.name.in_(("accept", "resolve")), IssueEvent.actor_id.is_not(None),
@@ -157,6 +157,14 @@ def handlers(issue: Issue) -> set[UUID]:
     return found
 
 
+def nobody_can_verify(issue: Issue) -> bool:
+    """Whether all who act for the unit have handled it themselves."""
+    there = people.holders(
+        grid_code=issue.unit_code, department_id=issue.department_id, roles=handler_roles(issue.unit_code)
+    )
+    return not {person.id for person in there} - handlers(issue)
+
+
 # Guards ---------------------------------------------------------------------------------------------------------------
 
 
@@ -169,14 +177,6 @@ def _below_on_duty(move: Move) -> bool:
     return below is not None and on_duty(below.unit_code, below.department_id)
 
 
-def _nobody_can_verify(move: Move) -> bool:
-    issue = move.subject
-    there = people.holders(
-        grid_code=issue.unit_code, department_id=issue.department_id, roles=handler_roles(issue.unit_code)
-    )
-    return not {person.id for person in there} - handlers(issue)
-
-
 GUARDS: dict[str, Callable[[Move], bool]] = {
     "has_parent": _has_parent,
     "came_from_below": lambda move: hops.below(move.subject) is not None,
@@ -184,7 +184,7 @@ GUARDS: dict[str, Callable[[Move], bool]] = {
     "below_on_duty": _below_on_duty,
     "nobody_on_duty": lambda move: not on_duty(move.subject.unit_code, move.subject.department_id),
     "not_handler": lambda move: move.actor is None or move.actor.id not in handlers(move.subject),
-    "nobody_can_verify": _nobody_can_verify,
+    "nobody_can_verify": lambda move: nobody_can_verify(move.subject),
 }
 
 

@@ -45,9 +45,16 @@ def _deciders(_issue: Issue, event: IssueEvent, _payload: Payload) -> list[UUID]
     return _at(code, LEADERS if code == event.unit_code else None)
 
 
+def _checkers(issue: Issue, _event: IssueEvent, _payload: Payload) -> list[UUID]:
+    """The city's leaders, where the whole of the city's office has handled it: nobody is above to verify it."""
+    last = issue.unit_code is not None and flow.parent_unit(issue) is None
+    return _at(issue.unit_code or "", LEADERS) if last and flow.nobody_can_verify(issue) else []
+
+
 SPECIAL: dict[str, Callable[[Issue, IssueEvent, Payload], list[UUID]]] = {
     "decider": _deciders,
     "above": _above,
+    "checkers": _checkers,
     "alarmed": _alarmed,
     "supervisor": _named("supervisor"),
     "instructor": _named("instructor"),
