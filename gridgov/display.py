@@ -13,9 +13,9 @@ from flask import Blueprint, Flask, Response, current_app, g, redirect, request,
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from gridgov import assets, i18n
+from gridgov import assets, i18n, policy
 from gridgov.errors import Invalid, NotFound
-from gridgov.i18n import _, forced
+from gridgov.i18n import _, forced, pick
 from gridgov.web import no_transaction, public
 
 bp = Blueprint("display", __name__)
@@ -36,8 +36,14 @@ class NavItem(NamedTuple):
 
 
 def init_app(app: Flask) -> None:
-    """Give templates `elder` and `messages_url`."""
+    """Give templates `elder` and `messages_url`, and what grids are called by the length of their codes."""
     app.context_processor(_names)
+    app.jinja_env.globals["grid_levels"] = grid_levels
+
+
+def grid_levels() -> dict[int, str]:
+    """What a grid of each level is called, in the language spoken now, by the length of its code."""
+    return {level.length: pick(level.place) for level in policy.current().levels.values()}
 
 
 def on_elder_switch(hook: Callable[[bool], None]) -> Callable[[bool], None]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gridgov.config import ROOT
 from gridgov.limits import Limit
 from gridgov.workflow import Words, parse_limit
 from gridgov.yamlfile import YamlFile
@@ -96,6 +97,27 @@ class Policy:
     def level_of(self, code: str) -> LevelSpec:
         """The level of a grid code, by its length. Raises KeyError for a length that no level has."""
         return _by_length(self)[len(code)]
+
+
+_folder = ROOT / "workflows"
+
+
+def use(folder: Path) -> Policy:
+    """Take levels, limits and categories from this folder from now on. Raises PolicyError: file, line, reason."""
+    global _folder
+    found = load(folder)
+    _folder = folder
+    return found
+
+
+def current() -> Policy:
+    """The policy in use."""
+    return load(_folder)
+
+
+def lengths() -> list[int]:
+    """Digits of the codes of each level of grid, the widest first."""
+    return sorted(_by_length(current()))
 
 
 def _by_length(policy: Policy) -> dict[int, LevelSpec]:

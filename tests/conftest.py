@@ -6,6 +6,7 @@
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -121,13 +122,13 @@ def db_session(app: Flask) -> Iterator[Any]:
         db.session.configure(bind=engine, join_transaction_mode="conditional_savepoint")
 
 
-@pytest.fixture
-def live(servers: tuple[str, str], template: str, tmp_path: Path) -> Iterator[Flask]:
-    """The application on a database of its own, copied from the template, where commits are real; its Redis is empty."""
+@contextmanager
+def living(servers: tuple[str, str], template: str, tmp_path: Path, **given: Any) -> Iterator[Flask]:
+    """The application, with these settings, on a database of its own copied from the template; its Redis is empty."""
     url, redis_url = servers
     name = f"live_{uuid4().hex}"
     run_sql(url, f"CREATE DATABASE {name} TEMPLATE {template}")
-    app = create_app(make_config(named(url, name), f"{redis_url}?db=1", tmp_path))
+    app = create_app(make_config(named(url, name), f"{redis_url}?db=1", tmp_path, **given))
     app.testing = True
     jobs.connection().flushdb()
     yield app
@@ -135,6 +136,13 @@ def live(servers: tuple[str, str], template: str, tmp_path: Path) -> Iterator[Fl
     app.extensions["engine"].dispose()
     run_sql(url, f"DROP DATABASE {name} WITH (FORCE)")
     jobs.connect(redis_url)
+
+
+@pytest.fixture
+def live(servers: tuple[str, str], template: str, tmp_path: Path) -> Iterator[Flask]:
+    """The application on a database of its own, where commits are real."""
+    with living(servers, template, tmp_path) as app:
+        yield app
 
 
 @pytest.fixture

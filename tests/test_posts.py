@@ -10,7 +10,6 @@ from sqlalchemy.exc import IntegrityError, InternalError, ProgrammingError
 
 from gridgov import db, policy
 from gridgov.errors import Conflict, Invalid, NotPermitted, PolicyError
-from gridgov.grids.models import LENGTH
 from gridgov.people import actions, queries, roles
 from gridgov.people.models import AdminAct, Post, Role
 from tests import seed
@@ -131,8 +130,9 @@ def test_reach_of_every_role(city):
 def test_roles_fit_their_levels_in_the_database_as_in_the_policy(db_session, city, role):
     rule = roles.current()[role]
     person, department = newcomer(), queries.department("transport")
+    levels = policy.current().levels
     for length, code in GRID.items():
-        allowed = length in {LENGTH[level] for level in rule.levels}
+        allowed = length in {levels[level].length for level in rule.levels}
         post = Post(
             person_id=person.id,
             role=role,

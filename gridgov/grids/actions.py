@@ -19,6 +19,7 @@ from gridgov.grids.queries import under
 
 IMPORT_LOCK = 0x67726964_0002
 NAMES = ("name", "short_name")
+COUNTED_BY_OTHERS = (Level.city, Level.township, Level.village)
 FACTS = ("kind", "abbr", "households", "population", "area_m2", "demo")
 AREA = ("boundary", "min_lon", "min_lat", "max_lon", "max_lat", "lat", "lon", "boundary_approximate")
 
@@ -88,14 +89,13 @@ def import_divisions(
 def import_micro(
     units: Sequence[Unit], *, source: str | None = None, actor_id: UUID | None = None, demo: bool = False
 ) -> Report:
-    """Make the micro grids of the villages in `units` what they say. Other villages' micro grids are left
-    alone.
+    """Make what lies directly under the grids that `units` name as parents what they say: the micro grids of villages,
+    or a finer level. What lies under others is left alone.
 
-    The units were checked by `micro.read` against the open villages.
+    The units were checked by `micro.read` against the open grids.
     """
     _lock()
-    villages = sorted({unit.code[:12] for unit in units})
-    there = _there(Grid.parent_code.in_(villages))
+    there = _there(Grid.parent_code.in_(sorted({unit.code[:-3] for unit in units})))
     return _Import(there, source, actor_id, demo).run(units, scope=there)
 
 
@@ -156,7 +156,7 @@ class _Import:
 
     def _add(self, unit: Unit) -> None:
         values = {name: getattr(unit, name) for name in (*NAMES, *FACTS) if name != "demo"}
-        row = {"code": unit.code, "parent_code": parent_code(unit.code), "level": unit.level.value, **values}
+        row = {"code": unit.code, "parent_code": parent_code(unit.code), "level": str(unit.level), **values}
         self.added.append(row | {"demo": self.demo, "boundary_approximate": False, "opened_at": self.at})
         self.report.added.append(Change(unit.code, unit.short_name))
         self._note(unit.code, "added", None, values)
@@ -173,7 +173,7 @@ class _Import:
         # A division file knows no households, so what it leaves out is not taken away.
         facts = {name: getattr(unit, name) for name in FACTS if name != "demo"} | {"demo": self.demo}
         said = {
-            name: value for name, value in facts.items() if value is not None or unit.level is Level.micro
+            name: value for name, value in facts.items() if value is not None or unit.level not in COUNTED_BY_OTHERS
         }
         if updated := _differs(row, said):
             quiet = False
@@ -184,7 +184,7 @@ class _Import:
     def _reopen(self, code: str, row: dict[str, Any]) -> None:
         """Open a grid again, and with a village the micro grids that closed in the same moment."""
         together = [code]
-        if len(code) == LENGTH[Level.village]:
+        if len(code) >= LENGTH[Level.village]:
             together += [
                 other
                 for other, its in self.there.items()

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gridgov import policy
 from gridgov.grids import csvfile, geometry
 from gridgov.grids.csvfile import Problems
-from gridgov.grids.models import LENGTH
 from gridgov.i18n import _
 
 
@@ -80,7 +80,7 @@ def _cut(given: str, codes: Collection[str]) -> str | None:
     if given in codes:
         return given
     if len(given) == 12:
-        for length in LENGTH.values():
+        for length in policy.lengths():
             if given[length:].strip("0") == "" and given[:length] in codes:
                 return given[:length]
     return None

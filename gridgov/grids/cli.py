@@ -10,7 +10,7 @@ from gridgov.db import session
 from gridgov.grids import actions, boundaries, divisions, micro
 from gridgov.grids.actions import Report
 from gridgov.grids.csvfile import ImportRefused
-from gridgov.grids.models import Grid, Level
+from gridgov.grids.models import LENGTH, Grid, Level
 from gridgov.i18n import _
 
 FILE = click.Path(exists=False, dir_okay=False, path_type=Path)
@@ -87,10 +87,10 @@ def _import(
         units = divisions.with_abbr(units, abbr, file.name)
     reports = [(file.name, actions.import_divisions(units, source=file.name))]
     if grids_file is not None:
-        villages = session.scalars(
-            sa.select(Grid.code).where(Grid.level == Level.village, Grid.closed_at.is_(None))
+        parents = session.scalars(
+            sa.select(Grid.code).where(sa.func.length(Grid.code) >= LENGTH[Level.village], Grid.closed_at.is_(None))
         )
-        rows = micro.read(grids_file, set(villages))
+        rows = micro.read(grids_file, set(parents))
         reports.append((grids_file.name, actions.import_micro(rows, source=grids_file.name)))
     if boundary_file is not None:
         areas = boundaries.read(boundary_file, set(session.scalars(sa.select(Grid.code))))

@@ -9,6 +9,7 @@ length; zeros are never stripped.
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from gridgov import policy
 from gridgov.grids import csvfile
 from gridgov.grids.csvfile import Problems, Row
 from gridgov.grids.models import LENGTH, Level
@@ -42,7 +43,7 @@ class Unit:
 
     row: int
     code: str
-    level: Level
+    level: str
     kind: str
     name: str
     short_name: str
@@ -52,9 +53,9 @@ class Unit:
     area_m2: int | None = None
 
 
-def level_of(code: str) -> Level:
+def level_of(code: str) -> str:
     """The level whose codes have this length. Raises KeyError when there is none."""
-    return {length: level for level, length in LENGTH.items()}[len(code)]
+    return policy.current().level_of(code).name
 
 
 def parent_code(code: str) -> str | None:

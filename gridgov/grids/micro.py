@@ -2,16 +2,18 @@
 
 A code is the 12-digit village code and a 3-digit serial: 001–899 for ordinary grids (a villagers' group, a
 courtyard, an estate), 901–999 for dedicated ones (a school, a market, a factory). Source: published practice
-of Jinan and Beijing (DB11). `area` is in square metres.
+of Jinan and Beijing (DB11). `area` is in square metres. A finer level that levels.yaml adds is read the same way: the code
+of the grid it lies in and a serial.
 """
 
 from collections.abc import Collection
 from pathlib import Path
 
+from gridgov import policy
 from gridgov.grids import csvfile
 from gridgov.grids.csvfile import Problems, Row
-from gridgov.grids.divisions import Unit, check_digits, check_name
-from gridgov.grids.models import Level
+from gridgov.grids.divisions import Unit, check_digits, check_name, level_of
+from gridgov.grids.models import LENGTH, Level
 from gridgov.i18n import _
 
 COLUMNS = {
@@ -31,7 +33,7 @@ LIMITS = {"households": 20_000, "population": 100_000, "area": 1_000_000_000}
 
 
 def read(path: str | Path, villages: Collection[str]) -> list[Unit]:
-    """Read and check a file of micro grids under `villages`, the codes of the open ones.
+    """Read and check a file of micro grids under `villages`, the codes of the open grids they may lie in.
 
     Raises ImportRefused naming every problem by row and column.
     """
@@ -71,7 +73,7 @@ def _unit(number: int, row: Row, villages: Collection[str], problems: Problems) 
     if code is None or not _check_code(number, code, kind, villages, problems):
         return None
     return Unit(
-        number, code, Level.micro, kind, name, name,
+        number, code, level_of(code), kind, name, name,
         households=counts["households"], population=counts["population"], area_m2=counts["area"],
     )  # fmt: skip
 
@@ -92,11 +94,11 @@ def _count(number: int, column: str, cell: str, problems: Problems) -> int | Non
 
 
 def _check_code(number: int, code: str, kind: str, villages: Collection[str], problems: Problems) -> bool:
-    if len(code) != 15:
+    if len(code) != LENGTH[Level.micro] and (len(code) < LENGTH[Level.micro] or len(code) not in policy.lengths()):
         words = _("%(value)s has %(count)s digits; a micro grid has 15.", value=code, count=len(code))
         problems.add(number, "code", words)
         return False
-    village, serial = code[:12], code[12:]
+    village, serial = code[:-3], code[-3:]
     right = True
     if village not in villages:
         words = _("%(value)s: there is no open village %(village)s.", value=code, village=village)

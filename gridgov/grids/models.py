@@ -7,11 +7,11 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from gridgov.db import JSONB, TZ, Field, Model, choice
+from gridgov.db import JSONB, TZ, Field, Model
 
 
 class Level(StrEnum):
-    """The four levels, widest first: 大网格, 中网格, 小网格, 微网格."""
+    """The four levels, widest first: 大网格, 中网格, 小网格, 微网格. workflows/levels.yaml may add finer ones below them."""
 
     city = "city"
     township = "township"
@@ -27,10 +27,13 @@ PARENT_RULE = (
     "CASE level WHEN 'city' THEN parent_code IS NULL"
     " WHEN 'township' THEN parent_code IS NOT NULL AND parent_code = substr(code, 1, 6)"
     " WHEN 'village' THEN parent_code IS NOT NULL AND parent_code = substr(code, 1, 9)"
-    " ELSE parent_code IS NOT NULL AND parent_code = substr(code, 1, 12) END"
+    " WHEN 'micro' THEN parent_code IS NOT NULL AND parent_code = substr(code, 1, 12)"
+    " ELSE parent_code IS NOT NULL AND length(parent_code) >= 15 AND length(parent_code) < length(code)"
+    " AND parent_code = left(code, length(parent_code)) END"
 )
 LENGTH_RULE = (
-    "length(code) = CASE level WHEN 'city' THEN 6 WHEN 'township' THEN 9 WHEN 'village' THEN 12 ELSE 15 END"
+    "length(code) = CASE level WHEN 'city' THEN 6 WHEN 'township' THEN 9 WHEN 'village' THEN 12"
+    " WHEN 'micro' THEN 15 ELSE greatest(length(code), 16) END"
 )
 SERIAL_RULE = "level = 'city' OR right(code, 3) <> '000'"
 BOX = "box(point(min_lon, min_lat), point(max_lon, max_lat))"
@@ -56,8 +59,8 @@ class Grid(Model, table=True):
     __tablename__ = "grids"
     __table_args__ = (
         sa.CheckConstraint("code ~ '^[0-9]+$'", name="code_is_digits"),
-        sa.CheckConstraint(LENGTH_RULE, name="code_has_length_of_level"),
-        sa.CheckConstraint(PARENT_RULE, name="parent_is_prefix"),
+        sa.CheckConstraint(LENGTH_RULE, name="length_fits_level"),
+        sa.CheckConstraint(PARENT_RULE, name="parent_begins_code"),
         sa.CheckConstraint(SERIAL_RULE, name="serial_not_zero"),
         sa.CheckConstraint(
             "btrim(name) <> '' AND btrim(short_name) <> '' AND btrim(kind) <> ''", name="named"
@@ -77,7 +80,7 @@ class Grid(Model, table=True):
     )
     code: str = Field(primary_key=True, sa_type=sa.Text)
     parent_code: str | None = Field(default=None, foreign_key="grids.code", sa_type=sa.Text)
-    level: Level = Field(sa_column=choice(Level, name="level", nullable=False))
+    level: str = Field(max_length=20)
     kind: str = Field(max_length=20)
     name: str = Field(max_length=60)
     short_name: str = Field(max_length=60)

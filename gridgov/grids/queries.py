@@ -7,11 +7,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import defer
 
+from gridgov import policy
 from gridgov.db import session
 from gridgov.errors import NotFound
 from gridgov.grids import geometry
 from gridgov.grids.divisions import level_of, parent_code
-from gridgov.grids.models import BOX, LENGTH, LOCATABLE, Grid, Level
+from gridgov.grids.models import BOX, LOCATABLE, Grid, Level
 from gridgov.i18n import _
 
 __all__ = [
@@ -80,7 +81,7 @@ def cities() -> Sequence[Grid]:
 
 def ancestor_codes(code: str) -> list[str]:
     """Codes from the city down to the grid itself, from the code alone."""
-    return [code[:length] for length in LENGTH.values() if length <= len(code)]
+    return [code[:length] for length in policy.lengths() if length <= len(code)]
 
 
 def ancestors(code: str) -> Sequence[Grid]:
@@ -128,10 +129,11 @@ def locate(lat: float, lon: float) -> Grid | None:
     Areas drawn by hand leave gaps: where the point lies in a wider grid but in none of its parts, the nearest
     part is it.
     """
-    for level in reversed(Level):
-        code = _containing(level, lat, lon)
+    finest, *wider = reversed(policy.lengths())
+    for length in (finest, *wider):
+        code = _containing(length, lat, lon)
         if code is not None:
-            return get(code if level is Level.micro else nearest(code, lat, lon))
+            return get(code if length == finest else nearest(code, lat, lon))
     return None
 
 
@@ -160,7 +162,7 @@ def nearest(code: str, lat: float, lon: float) -> str:
     return min(rows, key=lambda row: geometry.distance_m(row.geojson or _point(row), lat, lon)).code
 
 
-def _containing(level: Level, lat: float, lon: float) -> str | None:
+def _containing(length: int, lat: float, lon: float) -> str | None:
     """The smallest open grid of a level whose area contains the point.
 
     The box index leaves a handful of candidates.
@@ -169,7 +171,7 @@ def _containing(level: Level, lat: float, lon: float) -> str | None:
     spot = sa.func.box(sa.func.point(*point), sa.func.point(*point))
     rows = session.execute(
         sa.select(Grid.code, TEXT)
-        .where(LOCATABLE, Grid.level == level, sa.literal_column(BOX).op("@>", is_comparison=True)(spot))
+        .where(LOCATABLE, sa.func.length(Grid.code) == length, sa.literal_column(BOX).op("@>", is_comparison=True)(spot))
         .order_by(
             (Grid.max_lon - Grid.min_lon) * (Grid.max_lat - Grid.min_lat), Grid.code
         )

@@ -10,7 +10,7 @@ class GridSchema(Schema):
         metadata={"description": "6, 9, 12 or 15 digits; everything under it begins with it"}
     )
     parent_code = fields.String(allow_none=True)
-    level = fields.String(validate=validate.OneOf(["city", "township", "village", "micro"]))
+    level = fields.String()
     kind = fields.String()
     name = fields.String()
     short_name = fields.String()
@@ -41,7 +41,7 @@ class GridListSchema(Schema):
 class ParentSchema(Schema):
     """Which grids to list: those under `parent`, or the roots of the tree."""
 
-    parent = fields.String(load_default=None, validate=validate.Regexp(r"^[0-9]{6,15}$"))
+    parent = fields.String(load_default=None, validate=validate.Regexp(r"^[0-9]{6,30}$"))
     closed = fields.Boolean(load_default=False, metadata={"description": "closed grids too"})
 
 

@@ -43,7 +43,7 @@ class QueueSchema(Schema):
     colour = fields.String(load_default=None, validate=validate.OneOf(queries.COLOURS))
     category = fields.String(load_default=None, validate=validate.Length(max=4))
     grade = fields.String(load_default=None, validate=validate.Length(max=1))
-    grid = fields.String(load_default=None, validate=validate.Length(max=15))
+    grid = fields.String(load_default=None, validate=validate.Length(max=30))
     q = fields.String(load_default=None, validate=validate.Length(max=60))
     sort = fields.String(load_default="due", validate=validate.OneOf(queries.SORTS))
     issue = fields.UUID(load_default=None)

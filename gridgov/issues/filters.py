@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from gridgov import policy
 from gridgov.db import utcnow
 from gridgov.errors import Invalid
-from gridgov.grids.models import LENGTH
 from gridgov.i18n import _
 from gridgov.issues import flow
 from gridgov.issues.queries import COLOURS, SORTS, VIEWS
@@ -16,7 +16,6 @@ OPEN, ENDED = "open", "ended"
 # What an open issue may be besides its state; the indexes over these few hold them together.
 MARKS = {"supervised": "issues.supervisor_id IS NOT NULL", "asked": "issues.decides_code IS NOT NULL"}
 GRADES = ("A", "B", "C")
-LENGTHS = tuple(LENGTH.values())
 WORDS_MOST = 5
 
 
@@ -90,7 +89,7 @@ def narrow(where: Where, filter: Filter) -> Where:
             raise Invalid(_("There is no such grade."), field="grade")
         where.add("issues.grade = :grade", grade=filter.grade)
     if filter.grid:
-        where.add(under(_code(filter.grid, "grid", LENGTHS)))
+        where.add(under(_code(filter.grid, "grid", policy.lengths())))
     for n, word in enumerate((filter.q or "").replace("\0", " ").split()[:WORDS_MOST]):
         like = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         name = f"word_{n}"

@@ -37,6 +37,7 @@ def use(folder: Path) -> Workflow:
     """Take policy and workflow from this folder from now on. Raises PolicyError: file, line, reason."""
     global _folder
     found = load(folder)
+    policy.use(folder)
     _folder = folder
     return found
 
@@ -48,7 +49,7 @@ def current() -> Workflow:
 
 def rules() -> policy.Policy:
     """Levels, limits and categories in use."""
-    return policy.load(_folder)
+    return policy.current()
 
 
 def load(folder: Path) -> Workflow:

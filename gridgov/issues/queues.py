@@ -13,13 +13,12 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from gridgov import paging
+from gridgov import paging, policy
 from gridgov.db import session, utcnow
 from gridgov.i18n import countdown, language, pick
 from gridgov.issues import flow, names, queries
 from gridgov.issues.filters import (
     ENDED,
-    LENGTHS,
     OPEN,
     Filter,
     Where,
@@ -47,7 +46,6 @@ __all__ = [
     "line",
     "lines",
 ]
-MICRO = LENGTHS[-1]
 
 
 class Line(NamedTuple):
@@ -179,13 +177,14 @@ def branches(person: Person, filter: Filter, code: str) -> tuple[str, list[Branc
     """What a grid is called, and the open grids directly under it with the open issues of the view there."""
     where = _within(person, filter)
     narrow(where, Filter(grid=code, state=OPEN))
-    length = next((n for n in LENGTHS if n > len(code)), MICRO)
+    *_wider, finest = policy.lengths()
+    length = next((n for n in policy.lengths() if n > len(code)), finest)
     name, below = code, []
     for row in _ask(BRANCHES.format(where=where.sql), where, length=length, parent=code):
         if row.code == code:
             name = row.short_name
         else:
-            below.append(Branch(row.code, row.short_name, row.n, leaf=length == MICRO))
+            below.append(Branch(row.code, row.short_name, row.n, leaf=length == finest))
     return name, below
 
 

@@ -11,7 +11,7 @@ from gridgov.i18n import _, pick
 from gridgov.issues import flow, queries
 from gridgov.issues.models import Issue
 from gridgov.issues.names import unit_names
-from gridgov.workflow import FieldSpec
+from gridgov.workflow import FieldSpec, Workflow
 
 TEXT_MAX = 1000
 
@@ -31,7 +31,7 @@ class ReportSchema(Schema):
     text = fields.String(
         required=True, validate=[validate.Length(min=1, max=TEXT_MAX), validate.Regexp(r"(?s).*\S")]
     )
-    grid_code = fields.String(load_default=None, validate=validate.Regexp(r"^[0-9]{6,15}$"))
+    grid_code = fields.String(load_default=None, validate=validate.Regexp(r"^[0-9]{6,30}$"))
     lat = fields.Float(load_default=None, allow_nan=False, validate=validate.Range(-90, 90))
     lon = fields.Float(load_default=None, allow_nan=False, validate=validate.Range(-180, 180))
     accuracy_m = fields.Integer(load_default=None, validate=validate.Range(0, 100_000))
@@ -55,7 +55,7 @@ class ListSchema(Schema):
     colour = fields.String(load_default=None, validate=validate.OneOf(queries.COLOURS))
     category = fields.String(load_default=None, validate=validate.Length(max=4))
     grade = fields.String(load_default=None, validate=validate.OneOf(["A", "B", "C"]))
-    grid = fields.String(load_default=None, validate=validate.Length(max=15))
+    grid = fields.String(load_default=None, validate=validate.Length(max=30))
     q = fields.String(load_default=None, validate=validate.Length(max=60))
     sort = fields.String(load_default="newest", validate=validate.OneOf(queries.SORTS))
     cursor = fields.String(load_default=None, validate=validate.Length(max=200))
@@ -207,15 +207,19 @@ class CategoryListSchema(Schema):
     items = fields.List(fields.Nested(CategorySchema))
 
 
-@functools.cache
 def act_schema() -> type[Schema]:
     """The body of a move: its name, the generation seen, and every field that a move of the workflow can take."""
+    return _act_schema(flow.current())
+
+
+@functools.cache
+def _act_schema(workflow: Workflow) -> type[Schema]:
     members: dict[str, Any] = {
         "name": fields.String(required=True, validate=validate.Length(max=30)),
         "generation": fields.Integer(load_default=None, validate=validate.Range(0)),
         "__doc__": "A move to make: `name` from the list of transitions, its fields, and the `generation` you saw.",
     }
-    members |= {spec.name: _field(spec) for spec in flow.current().fields.values()}
+    members |= {spec.name: _field(spec) for spec in workflow.fields.values()}
     return type("ActSchema", (Schema,), members)
 
 

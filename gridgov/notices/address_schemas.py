@@ -120,7 +120,7 @@ class NewGroupSchema(Schema):
         required=True, error_messages={"required": NEEDED},
         validate=[validate.Length(min=1, error=NEEDED), validate.Length(max=500, error=LONG)],
     )  # fmt: skip
-    unit_code = fields.String(load_default=None, validate=validate.Regexp(r"^\d{6,15}$", error=CHOOSE))
+    unit_code = fields.String(load_default=None, validate=validate.Regexp(r"^\d{6,30}$", error=CHOOSE))
     department = fields.String(load_default=None, validate=validate.Length(max=32, error=LONG))
     least = fields.Enum(Urgency, by_value=True, load_default=Urgency.NORMAL)
 

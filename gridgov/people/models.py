@@ -17,20 +17,20 @@ from gridgov.db import JSONB, TZ, Field, Model, choice, utcnow, uuid7
 
 PHONE = r"^1[0-9]{10}$"
 NOW = sa.text("app_now()")
-# The length of a grid code is its level: 6 city, 9 township, 12 village, 15 micro grid.
+# The length of a grid code is its level: 6 city, 9 township, 12 village, 15 micro grid, more for what is finer.
 ROLE_FITS = """
 CASE role
     WHEN 'department' THEN department_id IS NOT NULL AND grid_code IS NULL
-    ELSE department_id IS NULL AND grid_code IS NOT NULL AND length(grid_code) = ANY (CASE role
-        WHEN 'resident' THEN ARRAY[12, 15]
-        WHEN 'worker' THEN ARRAY[12, 15]
-        WHEN 'micro_chief' THEN ARRAY[15]
-        WHEN 'village_chief' THEN ARRAY[12]
-        WHEN 'township_chief' THEN ARRAY[9]
-        WHEN 'township_office' THEN ARRAY[9]
-        WHEN 'store_clerk' THEN ARRAY[9, 12]
-        ELSE ARRAY[6]
-    END)
+    ELSE department_id IS NULL AND grid_code IS NOT NULL AND CASE role
+        WHEN 'resident' THEN length(grid_code) >= 12
+        WHEN 'worker' THEN length(grid_code) >= 12
+        WHEN 'micro_chief' THEN length(grid_code) >= 15
+        WHEN 'village_chief' THEN length(grid_code) = 12
+        WHEN 'township_chief' THEN length(grid_code) = 9
+        WHEN 'township_office' THEN length(grid_code) = 9
+        WHEN 'store_clerk' THEN length(grid_code) IN (9, 12)
+        ELSE length(grid_code) = 6
+    END
 END
 """
 
@@ -152,7 +152,7 @@ class Post(Model, table=True):
             postgresql_nulls_not_distinct=True,
             postgresql_where=sa.text("ends_on IS NULL"),
         ),
-        sa.CheckConstraint(ROLE_FITS, name="role_fits_place"),
+        sa.CheckConstraint(ROLE_FITS, name="role_fits_grid"),
         sa.CheckConstraint(
             "lines <@ ARRAY['safety', 'public_order', 'epidemic', 'river', 'forest', 'road', 'farmland']",
             name="lines_known",

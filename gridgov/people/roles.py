@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -32,7 +32,7 @@ class RoleRule:
     role: Role
     label: Mapping[str, str]
     on_grid: bool
-    levels: tuple[Level, ...]
+    levels: tuple[str, ...]
     sees: Sees
     handles: bool
     desk: bool
@@ -59,6 +59,7 @@ def use(folder: Path) -> Roles:
     """Take the roles from this folder from now on. Raises PolicyError: file, line, reason."""
     global _folder
     found = load(folder)
+    policy.use(folder)
     _folder = folder
     return found
 
@@ -76,8 +77,20 @@ def load(folder: Path) -> Roles:
     file.need(("roles",), {str(role) for role in Role})
     file.need(("lines",), set(policy.LINES))
     rules = {Role(name): _rule(file, name) for name in data["roles"]}
+    rules = _with_finer_levels(policy.load(folder), rules)
     _check_levels(policy.load(folder), rules)
     return Roles(rules, {name: file.words(("lines", name)) for name in data["lines"]})
+
+
+def _with_finer_levels(rules: policy.Policy, roles: Mapping[Role, RoleRule]) -> dict[Role, RoleRule]:
+    """A level that levels.yaml adds below another may be led by roles that are held there: no second file says so again."""
+    found = dict(roles)
+    for level in rules.levels.values():
+        for name in () if level.name in list(Level) else (level.chief, level.office, *level.workers):
+            rule = next((rule for rule in found.values() if rule.role == name), None)
+            if rule is not None and level.parent in rule.levels:
+                found[rule.role] = replace(rule, levels=(*rule.levels, level.name))
+    return found
 
 
 def _check_levels(rules: policy.Policy, roles: Mapping[Role, RoleRule]) -> None:
@@ -110,6 +123,6 @@ def _rule(file: YamlFile, name: str) -> RoleRule:
     if (raw["sees"] == Sees.DEPARTMENT) is on_grid:
         raise file.fail((*at, "sees"), "department is what roles in a department see, and they alone")
     return RoleRule(
-        Role(name), file.words((*at, "label")), on_grid, tuple(Level(level) for level in raw["levels"]),
+        Role(name), file.words((*at, "label")), on_grid, tuple(raw["levels"]),
         Sees(raw["sees"]), raw["handles"], raw["desk"], raw["alone"],
     )  # fmt: skip

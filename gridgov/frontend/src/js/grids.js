@@ -1,7 +1,6 @@
 // Choosing a grid by hand, level by level (data-grids): each choice fetches what lies under it.
 import { all, make } from "./dom.js";
 import { send } from "./send.js";
-import { _ } from "./words.js";
 
 export function start(root = document) {
   all("[data-grids]", root).forEach((box) => { if (box.dataset.started === undefined) new Chooser(box); });
@@ -12,6 +11,8 @@ class Chooser {
     box.dataset.started = "";
     this.box = box;
     this.root = box.dataset.grids;
+    this.levels = JSON.parse(box.dataset.levels);  // What a grid is called, by the length of its code.
+    this.lengths = Object.keys(this.levels).map(Number).sort((a, b) => a - b);
     this.input = box.closest("form").elements[box.dataset.into || "grid_code"];
     this.selects = box.querySelector("[data-grid-selects]");
     this.input.addEventListener("grid:found", (event) => this.follow(event.detail.code));
@@ -21,8 +22,8 @@ class Chooser {
   // Show the selects down to `code`: one for each level above it, and one for what lies under it.
   async follow(code) {
     const turn = (this.turn = (this.turn || 0) + 1);
-    const path = [6, 9, 12, 15].map((length) => code.slice(0, length)).filter((part, n, parts) => part.length > this.root.length && part !== parts[n - 1]);
-    const parents = [this.root, ...path].filter((part) => part.length < 15);
+    const path = this.lengths.map((length) => code.slice(0, length)).filter((part, n, parts) => part.length > this.root.length && part !== parts[n - 1]);
+    const parents = [this.root, ...path].filter((part) => part.length < this.lengths[this.lengths.length - 1]);
     const answers = await Promise.all(parents.map((parent) => send("GET", `/api/v1/grids/${parent}/children`)));
     if (turn !== this.turn) return;
     const rows = answers.map((answer, n) => this.select(parents[n], (answer.body && answer.body.items) || [], path[n])).filter(Boolean);
@@ -31,9 +32,9 @@ class Chooser {
 
   select(parent, grids, chosen) {
     if (!grids.length) return null;
-    const names = { 6: _("Town or subdistrict"), 9: _("Village or community"), 12: _("Group or courtyard") };
-    const select = make("select", { class: "input select", "aria-label": names[parent.length] || "" },
-      make("option", { value: "" }, names[parent.length] || ""),
+    const name = this.levels[this.lengths.find((length) => length > parent.length)] || "";
+    const select = make("select", { class: "input select", "aria-label": name },
+      make("option", { value: "" }, name),
       ...grids.map((grid) => make("option", { value: grid.code, selected: grid.code === chosen }, grid.short_name || grid.name)));
     select.addEventListener("change", () => {
       this.input.value = select.value || (parent === this.root ? "" : parent);
