@@ -8,14 +8,14 @@ import sqlalchemy as sa
 from gridgov import batches, events, timers
 from gridgov.calendars import Calendar
 from gridgov.db import session
-from gridgov.issues import actions, flow, hops
+from gridgov.issues import actions, clocks, flow, hops
 from gridgov.issues.models import Hop, Issue
 from gridgov.people import queries as people
 
 
 def fire(issue: Issue, timer: timers.Due) -> None:
     """The time of the present state is over, or that of a clock beside it. What the file knows no more does nothing."""
-    if timer.kind in flow.current().clocks:
+    if clocks.side(timer.kind) is not None:
         actions.clock_passed(issue, timer.kind)
     elif timer.kind == flow.current().states[issue.state].due:
         actions.deadline_passed(issue)
