@@ -14,12 +14,15 @@ from gridgov.issues.models import Issue
 from gridgov.issues.part_models import Part
 from gridgov.live import changes
 from gridgov.notices.models import Notice
-from gridgov.people import queries as people
+from gridgov.people import actions as people_actions, queries as people
+from gridgov.people.models import Role
 from tests import seed
 from tests.counting import count_queries
 from tests.factories import photo_of
+from tests.office import at
 from tests.test_asks import able, open_timers
 from tests.test_workflow_life import deliver_all, resolve, sweep
+from tests.test_worktime import NEW_YEAR, take
 
 MONDAY = datetime(2026, 11, 16, 1, 0, tzinfo=UTC)  # 09:00 in Wugang, a working day.
 REASON = {"reason": "不属于我们的职责"}
@@ -369,14 +372,15 @@ def test_whoever_finished_a_part_does_not_verify_in_any_post(city):
     actions.act(issue, "accept", actor=city.department)
     actions.act(issue, "finish_part", actor=city.other_department, data=DONE)
     resolve(issue, city.department)
-    from gridgov.people import actions as people_actions
-    from gridgov.people.models import Role
-
     people_actions.appoint(city.other_department, Role.CITY_OFFICE, actor=None, grid_code=seed.CITY)
     people.forget_posts()
     with pytest.raises(IllegalTransition) as refused:
         actions.act(issue, "verify", actor=city.other_department, data={"way": "spot"})
     assert refused.value.code == "guard_not_handler"
+    with pytest.raises(IntegrityError, match="no_doer_verifies"), db.session.begin_nested():
+        db.session.execute(
+            sa.update(Issue).where(Issue.id == issue.id).values(verifier_id=city.other_department.id)
+        )
     assert actions.act(issue, "verify", actor=city.city_office, data={"way": "photo"}).data == {
         "way": "photo"
     }
@@ -515,3 +519,19 @@ def test_the_page_offers_departments_as_check_boxes_and_keeps_what_was_ticked(ci
     assert "公安局" in shown and "去现场" in shown and "本单位部分已办完" in shown
     assert "协办" in client.page("/desk", city.other_department).text
     assert "协办" in client.page("/todo", city.other_department).text
+
+
+def test_the_deadline_of_a_part_follows_the_calendar(city):
+    db.set_clock(at(NEW_YEAR))
+    issue = city.report("resident", grid_code=seed.CITY)
+    data = {"department": "transport", "assisting": ["police"]}
+    actions.act(issue, "dispatch", actor=city.city_office, data=data)
+    (part,) = parts(issue)
+    before = part.due_at
+    assert part.due_provisional
+    take()
+    db.session.refresh(part)
+    timer = db.session.scalars(sa.select(timers.Timer).where(timers.Timer.kind == "part:1")).one()
+    assert part.due_at == timer.due_at != before and not part.due_provisional
+    db.session.refresh(issue)
+    assert issue.due_at < part.due_at

@@ -278,6 +278,7 @@ def test_what_the_city_refused_its_leaders_decide(city):
     with pytest.raises(IllegalTransition) as own:
         actions.act(issue, "admit", actor=city.city_office_2, data={"reason": "查无立案"})
     assert own.value.code == "guard_judges"
+    assert chances.sentence(issue, db.utcnow())
     actions.act(issue, "admit", actor=city.city_leader, data={"reason": "查无立案"})
     assert (issue.state, issue.unit_code) == ("reported", seed.CITY)
 

@@ -42,6 +42,8 @@ def sentence(issue: Issue, now: datetime) -> str:
         return _("Admitted on appeal: it cannot be refused again.")
     if issue.appeal == UPHELD:
         return _("The reporter appealed, and the refusal was upheld. That is final.")
+    if issue.appeal == APPEALED and led(issue, refusal(issue)):
+        return _("Its own office refused it, so the city's leaders decide on the appeal.")
     for step in flow.current().transitions.values():
         for guard in step.guard:
             if issue.ended_at is not None and guard in WINDOWS and issue.state in step.sources:

@@ -107,12 +107,11 @@ def explain(part: Part, now: datetime) -> str:
     return _("To be done by %(time)s.", time=dt(part.due_at))
 
 
-def whole(issue: Issue) -> str:
+def whole(parts: Sequence[Part], known: names.Names) -> str:
     """One sentence on what the parts mean for the whole."""
-    if issue.parts_open:
-        return _(
-            "The whole can be resolved when all parts are done. Still missing: %(n)s.", n=issue.parts_open
-        )
+    left = _(", ").join(unit_name(part, known) for part in parts if not part.settled)
+    if left:
+        return _("The whole can be resolved when all parts are done. Still missing: %(units)s.", units=left)
     return _("All parts are done or dropped.")
 
 

@@ -12,6 +12,17 @@ CHECKS = {
     "ended_without_parts": "ended_at IS NULL OR parts_open = 0",
     "appeal_known": "appeal IN ('open', 'upheld', 'admitted')",
 }
+# The rule of the CHECK verifier_is_not_handler, for those who finished a part; a CHECK cannot look into another table.
+NO_DOER_VERIFIES = """
+    CREATE FUNCTION no_doer_verifies() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF EXISTS (SELECT FROM issue_parts WHERE issue_id = NEW.id AND done_by = NEW.verifier_id) THEN
+            RAISE EXCEPTION 'no_doer_verifies: whoever finished a part cannot verify the whole'
+                USING ERRCODE = 'check_violation', CONSTRAINT = 'no_doer_verifies';
+        END IF;
+        RETURN NEW;
+    END $$
+"""
 OF_PART = {
     "one_unit": "(unit_code IS NULL) <> (department_id IS NULL)",
     "kind_fits": "(kind = 'joint') = (unit_code IS NOT NULL) AND kind IN ('assist', 'joint')",
@@ -29,6 +40,11 @@ def upgrade() -> None:
     for name, check in CHECKS.items():
         op.create_check_constraint(op.f(f"ck_issues_{name}"), "issues", check)
     _parts()
+    op.execute(NO_DOER_VERIFIES)
+    op.execute(
+        "CREATE TRIGGER no_doer_verifies BEFORE INSERT OR UPDATE OF verifier_id ON issues FOR EACH ROW"
+        " WHEN (NEW.verifier_id IS NOT NULL AND NEW.parts > 0) EXECUTE FUNCTION no_doer_verifies()"
+    )
 
 
 def _parts() -> None:
@@ -88,6 +104,8 @@ def _indexes() -> None:
 
 
 def downgrade() -> None:
+    op.execute("DROP TRIGGER no_doer_verifies ON issues")
+    op.execute("DROP FUNCTION no_doer_verifies()")
     op.drop_table("issue_parts")
     for name in CHECKS:
         op.drop_constraint(op.f(f"ck_issues_{name}"), "issues")
