@@ -17,6 +17,7 @@ TABLES = [
     "gridgov.photos.models",
     "gridgov.worktime.models",
     "gridgov.issues.models",
+    "gridgov.issues.part_models",
     "gridgov.notices.models",
 ]
 # Modules that plug something in when imported or through init_app(app).

@@ -17,7 +17,8 @@ from gridgov.yamlfile import YamlFile
 DEPARTMENT = "department"
 GRADES = ("A", "B", "C")
 LINES = ("safety", "public_order", "epidemic", "river", "forest", "road", "farmland")
-LIMITS = ("accept", "resolve", "verify", "callback", "silent", "reopen", "report", "decline", "complex", "review", "answer", "urge")
+LIMITS = ("accept", "resolve", "verify", "callback", "silent", "reopen", "report", "decline", "complex", "review", "answer", "urge",
+          "appeal", "reconsider")  # fmt: skip
 LEVEL_KEYS = set("length label place answers parent child chief office workers verified_by limits".split())
 Limits = Mapping[str, Limit]
 

@@ -16,7 +16,7 @@ from gridgov.workflow_parts import SAME, Entry, FieldSpec, Move, SideClock, Stat
 from gridgov.yamlfile import YamlFile
 
 __all__ = ["SAME", "Entry", "FieldSpec", "Move", "SideClock", "State", "Transition", "Words", "Workflow", "parse_limit"]
-FIELD_KINDS = {"text", "photos", "department", "unit", "date", "choice", "yesno", "scale"}
+FIELD_KINDS = {"text", "photos", "department", "unit", "date", "choice", "yesno", "scale", "departments", "part", "parts"}
 STATE_TONES = {"blue", "teal", "violet", "amber", "red", "green", "grey"}
 BUTTONS = {"primary", "soft", "danger", "plain"}
 URGENCIES = ("low", "normal", "high")
@@ -97,7 +97,7 @@ class Workflow:
         move = Move(subject, transition, actor, actors, at, self._take(transition, data))
         for guard in transition.guard:
             if not self._guards[guard](move):
-                raise IllegalTransition(pick(self.reasons[guard]), code=f"guard_{guard}", state=subject.state)
+                raise IllegalTransition(self._why(guard, move), code=f"guard_{guard}", state=subject.state)
         return move
 
     def carry_out(self, move: Move) -> None:
@@ -110,6 +110,11 @@ class Workflow:
     def holds(self, guards: Iterable[str], move: Move) -> bool:
         """Whether all the named guards hold for a move."""
         return all(self._guards[name](move) for name in guards)
+
+    def _why(self, guard: str, move: Move) -> str:
+        """Why a guard refuses: its words, with what a function `details` of the guard says of this move filled in."""
+        words, details = pick(self.reasons[guard]), getattr(self._guards[guard], "details", None)
+        return words.format(**details(move)) if details else words
 
     def _take(self, transition: Transition, data: dict[str, Any]) -> dict[str, Any]:
         given = {key: value for key, value in data.items() if not _is_blank(value)}

@@ -1,6 +1,6 @@
 """What is proven of a workflow file at boot. A file that fails is refused with file, line and reason."""
 
-from gridgov.workflow import SAME, Workflow
+from gridgov.workflow import SAME, Transition, Workflow
 
 SYSTEM = "system"
 
@@ -46,13 +46,21 @@ def prove(
         if not t.by:
             raise file.fail((*at, "by"), f"nobody may fire {t.name}")
         for source in t.sources:
-            if not flow.states[source].open:
-                raise file.fail((*at, "from"), f"{t.name} leaves {source!r}, which is an end")
+            if not flow.states[source].open and not _reopens(flow, t):
+                why = "only somebody can, under a condition, and back into an open state"
+                raise file.fail((*at, "from"), f"{t.name} leaves {source!r}, which is an end: {why}")
     _prove_warnings(flow, audiences)
     _prove_time(flow, limits)
     _prove_clocks(flow)
     _prove_side_clocks(flow, audiences, clock_limits)
     _prove_paths(flow)
+
+
+def _reopens(flow: Workflow, t: Transition) -> bool:
+    """Whether a move may leave an end: a person's, guarded, from ends alone, to where a deadline begins anew."""
+    ends = not any(flow.states[name].open for name in t.sources)
+    back = t.to != SAME and flow.states[t.to].open
+    return ends and back and bool(t.guard) and SYSTEM not in t.by and t.clock == "restart"
 
 
 def _prove_warnings(flow: Workflow, audiences: set[str]) -> None:

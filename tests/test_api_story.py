@@ -34,7 +34,7 @@ STORY: list[tuple[str, str, dict[str, Any], str, int, set[str]]] = [
     ("city_office", "dispatch", {"department": "transport", "note": "请尽快"}, "dispatched", 0, {"department", "department_2", REPORTER}),
     ("department", "accept", {}, "accepted", 0, {REPORTER}),
     ("department", "resolve", {"result": "已清除落石", "proof": "photo"}, "resolved", 6, {"city_office", "city_office_2", REPORTER}),
-    ("city_office_2", "verify", {"note": "现场看过"}, "callback", 6, {REPORTER, "department"}),
+    ("city_office_2", "verify", {"way": "spot", "note": "现场看过"}, "callback", 6, {REPORTER, "department"}),
     (REPORTER, "rate", {"satisfaction": 5}, "closed", 6, {"department"}),
 ]  # fmt: skip
 
@@ -116,7 +116,7 @@ def test_a_report_goes_all_the_way_up_to_a_department_and_back_to_the_reporter(c
     assert who_gets(client, city, f"{one}/events") == who_gets(client, city, f"{one}/transitions") == sight
     end = client.get(one, city.person(REPORTER)).get_json()
     results = ("state", "on_time", "solved", "satisfaction", "rework_count", "due_at", "colour", "transitions")
-    assert [end[k] for k in results] == ["closed", True, True, 5, 0, None, "grey", []]
+    assert [end[k] for k in results] == ["closed", True, True, 5, 0, None, "grey", ["reopen"]]
     story = client.get(f"{one}/events", city.person(REPORTER)).get_json()["items"]
     assert [e["name"] for e in story] == ["report", *(step[1] for step in STORY)]
     assert [e["actor"] for e in story] == [seed.PEOPLE[key][0] for key in (REPORTER, *(step[0] for step in STORY))]

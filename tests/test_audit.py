@@ -18,7 +18,7 @@ def lived(city):
     actions.act(issue, "accept", actor=city.micro_chief, data={"note": 'a "quoted" \\ note\u0001\u007f'})
     proof = [photo_of(city.micro_chief)]
     actions.act(issue, "resolve", actor=city.micro_chief, data={"result": "已处理", "proof": proof})
-    actions.act(issue, "verify", actor=city.village_chief)
+    actions.act(issue, "verify", actor=city.village_chief, data={"way": "spot"})
     actions.act(issue, "rate", actor=city.resident, data={"satisfaction": 4})
     city.report()
     return issue

@@ -16,13 +16,14 @@ from PIL import Image
 from gridgov import db, demo, migrate, timers
 from gridgov.app import create_app
 from gridgov.db import session
-from gridgov.demo import city, cli, issues, lives, pictures, story, texts
+from gridgov.demo import city, cli, issues, lives, pictures, scenes, story, texts
 from gridgov.demo.ids import uuid7_at
 from gridgov.errors import Conflict
 from gridgov.grids import queries as grids
 from gridgov.grids.models import Grid, Level
 from gridgov.issues import flow
 from gridgov.issues.models import Hop, Issue, IssueEvent
+from gridgov.issues.part_models import Part
 from gridgov.people import queries as people, security
 from gridgov.people.models import Department, Household, Person, Post, Role
 from gridgov.photos.models import Photo
@@ -222,7 +223,7 @@ def test_the_story_has_what_it_takes_to_go_through(there):
 
 def test_issues_were_played_by_the_actions_and_stand_in_many_states(there):
     states = set(session.scalars(sa.select(Issue.state).distinct()))
-    assert count(Issue) == COUNT + len(issues.FRESH)
+    assert count(Issue) == COUNT + len(issues.FRESH) + len(scenes.SCENES)
     assert {"closed", "accepted", "reported"} <= states <= set(flow.current().states)
     assert count(IssueEvent) > 4 * COUNT
     assert count(Hop) > COUNT
@@ -262,7 +263,15 @@ def test_the_clock_is_not_left_moved_and_no_deadline_was_passed_over(there):
         == 0
     )
     open_issues = count(Issue, Issue.ended_at.is_(None))
-    assert count(timers.Timer, timers.Timer.state == "open") == open_issues
+    assert count(timers.Timer, timers.Timer.state == "open", timers.Timer.kind.not_like("part:%")) == open_issues
+
+
+def test_what_chance_might_not_bring_is_there(there):
+    here = Issue.grid_code == story.MICRO
+    assert count(Issue, here, Issue.parts == 2, Issue.parts_open == 1) == 1
+    assert count(Part, Part.kind == "joint", Part.state == "open") == 1
+    assert count(Issue, here, Issue.reopen_count == 1, Issue.ended_at.is_(None)) == 1
+    assert count(Issue, here, Issue.state == "appealed") == 1
 
 
 def test_short_numbers_count_from_one_each_day(there):

@@ -551,7 +551,7 @@ def test_the_whole_way_from_township_to_department_and_back_can_be_done_at_desks
     move(client, city.city_office, issue, "dispatch", department="transport")
     move(client, city.department, issue, "accept")
     move(client, city.department, issue, "resolve", result="已设限速牌", proof=str(photo_of(city.department)))
-    move(client, city.city_office, issue, "verify")
+    move(client, city.city_office, issue, "verify", way="spot")
     issue = fresh(issue)
     assert (issue.state, issue.unit_code, issue.department_id) == ("callback", seed.CITY, None)
 

@@ -219,7 +219,9 @@ def test_the_rule_of_sight_is_the_one_of_the_pages(live):
                 actions.act(issue, "escalate", actor=city.micro_chief, data={"reason": "组里办不了"})
                 actions.act(issue, "escalate", actor=city.village_chief, data={"reason": "村里办不了"})
                 actions.act(issue, "escalate", actor=city.township_office, data={"reason": "镇里办不了"})
-                actions.act(issue, "dispatch", actor=city.city_office, data={"department": "transport"})
+                actions.act(issue, "dispatch", actor=city.city_office, data={"department": "transport", "assisting": ["police"]})
+            if grid == seed.SIBLING_MICRO:
+                actions.act(issue, "join", actor=city.sibling_micro_chief, data={"partner": seed.MICRO})
     with live.app_context(), db.transaction():
         since = "3:3:"
         found = changes.look(since)

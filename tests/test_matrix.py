@@ -40,6 +40,8 @@ ABOVE_UNIT: dict[str, set[str]] = {
 RESUMERS = {"village_chief", "township_office", "township_office_2", *CITY}
 VERIFIES_AT = {"micro": "village", "village": "township", "township": "township", "city": "city", "department": "city"}
 SIBLINGS = {"micro": seed.SIBLING_MICRO, "village": seed.SIBLING_VILLAGE, "township": seed.FOREIGN_TOWNSHIP}
+HELPER = {"department": "other_department", "village": "sibling_village_chief"}
+OFFICES = {"township_office", "township_office_2", "city_office", "city_office_2"}
 NOTERS = {REPORTER, "worker", "micro_chief", "village_chief"}
 REASON = {"reason": "理由"}
 
@@ -78,8 +80,53 @@ def callback(city: seed.City, unit: str) -> Issue:
     checker = {"micro": "village_chief", "village": "township_office", "township": "township_office_2"}.get(
         unit, "city_office_2"
     )
-    actions.act(issue, "verify", actor=city.person(checker))
+    actions.act(issue, "verify", actor=city.person(checker), data={"way": "spot"})
     return issue
+
+
+def closed(city: seed.City, unit: str) -> Issue:
+    """The same, and the reporter is content."""
+    issue = callback(city, unit)
+    actions.act(issue, "rate", actor=city.person(REPORTER), data={"satisfaction": 4})
+    return issue
+
+
+def refused(city: seed.City, unit: str) -> Issue:
+    """Not accepted by the office of this level."""
+    issue = reported(city, unit)
+    actions.act(issue, "not_accept", actor=city.person(first(unit)), data={**REASON, "route": "法院"})
+    return issue
+
+
+def appealed(city: seed.City, unit: str) -> Issue:
+    """The same, and the reporter has appealed: it lies with the city."""
+    issue = refused(city, unit)
+    actions.act(issue, "appeal", actor=city.person(REPORTER), data=REASON)
+    return issue
+
+
+def shared(story: Callable[..., Issue], *, declined: bool = False) -> Callable[..., Issue]:
+    """The same story, and another unit has a part: the police assist a department, a neighbouring village helps a village."""
+
+    def told(city: seed.City, unit: str) -> Issue:
+        issue = story(city, unit)
+        if issue.state == "suspended":  # It was given before.
+            actions.act(issue, "resume", actor=city.person(first(unit)))
+        if unit == "department":
+            actions.act(issue, "add_part", actor=city.city_office, data={"assisting": ["police"]})
+        else:
+            actions.act(issue, "join", actor=city.person(first(unit)), data={"partner": SIBLINGS[unit]})
+        if declined:
+            actions.act(issue, "decline_part", actor=city.person(HELPER[unit]), data=REASON)
+        if story is suspended:
+            data = {**REASON, "review_on": str((db.utcnow() + timedelta(days=30)).date())}
+            actions.act(issue, "ask_suspension", actor=city.person(first(unit)), data=data)
+            actions.act(issue, "suspend", actor=city.person(min(DECIDERS[unit][0])))
+        return issue
+
+    told.__name__ = story.__name__
+    told.helped = True  # type: ignore[attr-defined]
+    return told
 
 
 def asked(city: seed.City, unit: str) -> Issue:
@@ -141,7 +188,7 @@ def supervised(story: Callable[..., Issue]) -> Callable[..., Issue]:
 
     def told(city: seed.City, unit: str) -> Issue:
         issue = story(city, unit)
-        if issue.state == "callback":  # It was put under supervision before.
+        if issue.state in ("callback", "appealed"):  # It was put under supervision before.
             db.session.execute(sa.update(Issue).where(Issue.id == issue.id).values(supervisor_id=city.city_leader.id))
             db.session.refresh(issue)
         else:
@@ -206,6 +253,7 @@ def rows() -> list[Row]:
         found.append(("note", suspended, unit, {"note": "看过了"}, seen, set()))
         found.append(("withdraw", suspended, unit, {}, {REPORTER}, set()))
     found.append(("decline", reported, "department", REASON, DEPARTMENT, set()))
+    found += of_parts() + after_the_end()
     checks: list[tuple[str, set[str], set[str]]] = [
         ("micro", {"village_chief"}, set()),
         ("village", TOWNSHIP, set()),
@@ -216,16 +264,62 @@ def rows() -> list[Row]:
     for unit, may, handled in checks:
         checkers = may | handled
         last = LEADERS if VERIFIES_AT[unit] == "city" else set()  # Where nobody stands above who could check it.
-        found.append(("verify", resolved, unit, {}, may | last, handled))
+        found.append(("verify", resolved, unit, {"way": "spot"}, may | last, handled))
         found.append(("rework", resolved, unit, REASON, may | last, handled))
         found += beside(resolved, unit, checkers) + beside(callback, unit, checkers)
         urgers = set(ABOVE_UNIT[VERIFIES_AT[unit]])
         found.append(("urge", resolved, unit, {}, {REPORTER} | urgers, set()))
         found.append(("note", resolved, unit, {"note": "看过了"}, NOTERS | checkers, set()))
         ask = may - {"township_chief"}
-        found.append(("rate", callback, unit, {"satisfaction": 4}, {REPORTER} | ask, handled))
-        found.append(("contest", callback, unit, REASON, {REPORTER} | ask, handled))
+        found.append(("rate", callback, unit, {"satisfaction": 4}, {REPORTER}, set()))
+        found.append(("contest", callback, unit, REASON, {REPORTER}, set()))
+        found.append(("record_solved", callback, unit, {"called": "phone", "satisfaction": 4}, ask, handled))
+        found.append(("record_unsolved", callback, unit, {"called": "visit", **REASON}, ask, handled))
         found.append(("note", callback, unit, {"note": "看过了"}, NOTERS | checkers, set()))
+    return found
+
+
+def of_parts() -> list[Row]:
+    """What the answerable unit and those above give to others, and what these do."""
+    found: list[Row] = []
+    for story in (reported, accepted):
+        found.append(("add_part", story, "department", {"assisting": ["police"]}, DEPARTMENT | CITY, set()))
+        for unit in SIBLINGS:
+            may = UNIT[unit] | (ABOVE_UNIT[unit] & (OFFICES | {"village_chief"}))
+            found.append(("join", story, unit, {"partner": SIBLINGS[unit]}, may, set()))
+        found.append(("join", story, "city", {"partner": seed.FOREIGN_TOWNSHIP}, set(), set()))
+    found.append(("join", accepted, "department", {"partner": seed.VILLAGE}, set(), CITY))
+    found.append(("add_part", accepted, "city", {"assisting": ["police"]}, CITY, set()))
+    found.append(("add_part", accepted, "township", {"assisting": ["station"]}, OFFICES, set()))
+    found.append(("add_part", accepted, "village", {"assisting": ["police"]}, set(), OFFICES))
+    for unit, story in [("village", reported), *((u, s) for u in HELPER for s in (accepted, suspended)), ("department", reported)]:
+        helper, may = {HELPER[unit]}, UNIT[unit] | (ABOVE_UNIT[unit] & OFFICES)
+        found.append(("finish_part", shared(story), unit, {"result": "办好了"}, helper, set()))
+        found.append(("finish_part", shared(story, declined=True), unit, {"result": "办好了"}, set(), helper))
+        found.append(("decline_part", shared(story), unit, REASON, helper, set()))
+        found.append(("note", shared(story), unit, {"note": "看过了"}, NOTERS | UNIT[unit] | helper, set()))
+        found.append(("drop_part", shared(story), unit, {"part": 1, **REASON}, may, set()))
+        found.append(("drop_part", story, unit, {"part": 1, **REASON}, set(), may))
+        found.append(("insist_part", shared(story, declined=True), unit, {"part": 1, **REASON}, may, set()))
+        found.append(("insist_part", shared(story), unit, {"part": 1, **REASON}, set(), may))
+    for unit in HELPER:
+        found.append(("resolve", shared(accepted), unit, {"result": "办好了", "proof": "photo"}, set(), UNIT[unit]))
+    return found
+
+
+def after_the_end() -> list[Row]:
+    """Reopening what was closed, and appealing against a refusal."""
+    found: list[Row] = []
+    for unit in UNIT:
+        offices = CITY if unit in ("city", "department") else OFFICES
+        found.append(("reopen", closed, unit, REASON, {REPORTER} | offices, set()))
+    for unit in ("township", "city"):
+        may, could = (CITY, LEADERS) if unit == "township" else (LEADERS, CITY)
+        found.append(("appeal", refused, unit, REASON, {REPORTER}, set()))
+        found.append(("uphold", appealed, unit, REASON, may, could))
+        found.append(("admit", appealed, unit, REASON, may, could))
+        found.append(("note", appealed, unit, {"note": "看过了"}, NOTERS | CITY, set()))
+        found += beside(appealed, unit, CITY)
     return found
 
 
@@ -240,7 +334,7 @@ def beside(story: Callable[..., Issue], unit: str, people_there: set[str]) -> li
         ("answer", instructed(story), unit, {"note": "已到场"}, people_there, set()),
         ("end_supervision", supervised(story), unit, {"note": "已办结"}, overseers, set()),
     ]
-    if story is not callback:
+    if story not in (callback, appealed):
         found.append(("supervise", story, unit, {"report_on": until, **REASON}, overseers, set()))
     return found
 
@@ -251,12 +345,14 @@ ROWS = rows()
 @pytest.mark.parametrize("row", ROWS, ids=[f"{r[0]}-{r[1].__name__}-{r[2]}" for r in ROWS])
 def test_who_may_and_who_may_not(city, client, row):
     name, story, unit, data, may, handled = row
-    if data.get("department"):
+    if data.get("department") or data.get("assisting") == ["station"]:
         place = seed.TOWNSHIP if unit == "township" else seed.CITY
         station = people.create_department("station", "公路站", place, actor=None)
         people.appoint(city.neighbour, Role.DEPARTMENT, actor=None, department_id=station.id)
     issue = story(city, unit)
     sight = SIGHT | (DEPARTMENT if unit == "department" else set())
+    if hasattr(story, "helped"):
+        sight = sight | {HELPER[unit]}
     assert may | handled <= sight
     issue_id = issue.id
     connection = db.session.get_bind()
@@ -306,6 +402,9 @@ def test_every_state_a_transition_starts_from_has_its_row():
         "suspended": {"suspended"},
         "resolved": {"resolved"},
         "callback": {"callback"},
+        "closed": {"closed"},
+        "refused": {"not_accepted"},
+        "appealed": {"appealed"},
     }
     for t in flow.current().transitions.values():
         if t.by != {flow.SYSTEM}:

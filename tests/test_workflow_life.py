@@ -40,7 +40,7 @@ def resolve(issue, actor, text="已修好"):
 def to_callback(city, issue):
     actions.act(issue, "accept", actor=city.micro_chief)
     resolve(issue, city.micro_chief)
-    actions.act(issue, "verify", actor=city.village_chief)
+    actions.act(issue, "verify", actor=city.village_chief, data={"way": "spot"})
 
 
 def test_a_report_lies_with_its_micro_grid_and_has_a_deadline(city):
@@ -120,7 +120,7 @@ def test_the_whole_way_up_to_a_department_and_back(city):
     actions.act(issue, "accept", actor=city.department)
     resolve(issue, city.department)
     assert (issue.unit_code, issue.state) == (seed.CITY, "resolved")
-    actions.act(issue, "verify", actor=city.city_office)
+    actions.act(issue, "verify", actor=city.city_office, data={"way": "spot"})
     actions.act(issue, "rate", actor=city.worker, data={"satisfaction": 5})
     assert (issue.state, issue.on_time, issue.solved, issue.satisfaction) == ("closed", True, True, 5)
     hops = list(db.session.scalars(sa.select(Hop).where(Hop.issue_id == issue.id).order_by(Hop.n)))
@@ -136,9 +136,9 @@ def test_whoever_handled_it_cannot_verify_it(city, who):
     # The same man is also the village's chief (one person, many posts): still not he.
     people.appoint(city.micro_chief, Role.VILLAGE_CHIEF, actor=None, grid_code=seed.VILLAGE)
     with pytest.raises(IllegalTransition) as refused:
-        actions.act(issue, "verify", actor=city.person(who))
+        actions.act(issue, "verify", actor=city.person(who), data={"way": "spot"})
     assert refused.value.code == "guard_not_handler"
-    assert actions.act(issue, "verify", actor=city.village_chief).to_state == "callback"
+    assert actions.act(issue, "verify", actor=city.village_chief, data={"way": "spot"}).to_state == "callback"
 
 
 def test_whoever_accepted_it_there_cannot_verify_it_either(city):
@@ -147,8 +147,8 @@ def test_whoever_accepted_it_there_cannot_verify_it_either(city):
     resolve(issue, city.township_office_2)
     for name in ("township_office", "township_office_2"):
         with pytest.raises(IllegalTransition):
-            actions.act(issue, "verify", actor=city.person(name))
-    assert actions.act(issue, "verify", actor=city.township_chief).to_state == "callback"
+            actions.act(issue, "verify", actor=city.person(name), data={"way": "spot"})
+    assert actions.act(issue, "verify", actor=city.township_chief, data={"way": "spot"}).to_state == "callback"
 
 
 def test_the_database_itself_refuses_a_handler_as_verifier(city):
@@ -197,7 +197,7 @@ def test_rework_goes_back_to_the_handling_unit_and_is_counted(city):
     actions.act(issue, "rework", actor=city.village_chief, data={"reason": "还是松的"})
     assert (issue.state, issue.unit_code, issue.rework_count) == ("accepted", seed.MICRO, 1)
     resolve(issue, city.micro_chief)
-    actions.act(issue, "verify", actor=city.village_chief)
+    actions.act(issue, "verify", actor=city.village_chief, data={"way": "spot"})
     assert issue.state == "callback"
 
 

@@ -22,7 +22,7 @@ import sqlalchemy as sa
 
 from gridgov import db, timers
 from gridgov.db import session, utcnow
-from gridgov.demo import names, news, story, texts
+from gridgov.demo import names, news, scenes, story, texts
 from gridgov.demo.darkroom import Darkroom
 from gridgov.demo.ids import uuid7_at
 from gridgov.demo.lives import Life, Step
@@ -172,6 +172,10 @@ class Stage:
         session.refresh(life.issue)
         self.go_on(life)
 
+    def after_work(self, owner: Person, rng: random.Random) -> UUID:
+        """Somebody takes a photo of what is done, of a matter without a look of its own."""
+        return self.take_photo(self.darkroom.order(TELLING_SCENE, False, f"{self.seed}/scene", self.taken), owner, (None, None), rng)
+
     def have_drawn(self, subject: texts.Subject, bad: bool, look: str, many: int) -> list[Shot]:
         """Have pictures of the matter drawn, before or after."""
         scene = subject.scene or TELLING_SCENE
@@ -213,12 +217,13 @@ def load(seed: int, count: int = COUNT, tell: Callable[[str], None] = lambda _li
             reported, key=itemgetter(0)
         ):  # What is needed first is drawn first.
             stage.foresee(at, grid, reporter, look)
+        scenes.foresee(now, random.Random(f"{seed}/scenes"), stage.at, stage.after_work)
         try:
             stage.play()
         finally:
             db.set_clock(None)
     news.settle_old(now)
-    return {"issues": stage.issues, "steps": stage.events, "photos": stage.taken}
+    return {"issues": stage.issues + len(scenes.SCENES), "steps": stage.events, "photos": stage.taken}
 
 
 def inside(geojson: str, rng: random.Random) -> tuple[float, float]:

@@ -171,7 +171,7 @@ class Life:
         if self.plan.reworked:
             self.plan.reworked = False
             return Step(at, "rework", actor.person, {"reason": self._words("rework")})
-        return Step(at, "verify", actor.person, {"note": self._words("verify_notes")})
+        return Step(at, "verify", actor.person, {"way": self._way(), "note": self._words("verify_notes")})
 
     def _callback(self, now: datetime) -> Step | None:
         mine = self.reporter.id not in flow.handlers(self.issue)
@@ -188,7 +188,8 @@ class Life:
         }
         caller = self._somebody(now, but_handlers=True) if self.plan.by_phone else None
         if caller and caller.role in CALLERS:
-            return Step(self._office(now, 2, 14), "rate", caller.person, rating)
+            asked = {"called": self.rng.choice(("phone", "phone", "visit"))}
+            return Step(self._office(now, 2, 14), "record_solved", caller.person, asked | rating)
         return Step(self._natural(now, 2, 60), "rate", self.reporter, rating) if mine else None
 
     def _onward(self, now: datetime, level: str) -> Step | None:
@@ -201,6 +202,10 @@ class Life:
         return self._by_unit(
             now, ESCALATE_H, "escalate", {"reason": texts.pick("escalate", self.rng, level)}, late=True
         )
+
+    def _way(self) -> str:
+        """How it was checked: by the photo alone now and then, where there is something to see."""
+        return "photo" if self.subject.scene and self.rng.random() < 0.3 else "spot"
 
     def _words(self, name: str) -> Any:
         """A sentence that goes with mending something, or with talking to people."""

@@ -131,7 +131,9 @@ def deadline_passed(issue: Issue) -> IssueEvent:
 
 def clock_passed(issue: Issue, name: str) -> None:
     """Do what the workflow prescribes when a clock beside the state has run out. The issue is locked, as above."""
-    clock = flow.current().clocks[name]
+    clock = clocks.side(name)
+    if clock is None:
+        raise AssertionError("only clocks that the workflow knows are swept")
     issue.clocks = [other for other in issue.clocks if other != name]
     for move in clock.due:
         act(issue, move, actor=None, locked=True)

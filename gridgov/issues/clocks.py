@@ -14,7 +14,7 @@ from gridgov import batches, calendars, timers
 from gridgov.issues import asks, flow, hops
 from gridgov.issues.models import Issue
 from gridgov.limits import Clock, Limit
-from gridgov.workflow import SAME, Move
+from gridgov.workflow import SAME, Move, SideClock
 
 CARRY = (
     sa.update(timers.Timer)
@@ -99,6 +99,11 @@ def _again(issue: Issue, at: datetime) -> None:
 # Beside the state -----------------------------------------------------------------------------------------------------
 
 
+def side(name: str) -> SideClock | None:
+    """The clock of the workflow that is meant by what a timer is called: of `part:2`, the second of its kind, `part`."""
+    return flow.current().clocks.get(name.partition(":")[0])
+
+
 def run(issue: Issue, names: Iterable[str], at: datetime, data: Mapping[str, Any]) -> None:
     """Start these clocks; one with a date from the move's data. One that runs for a limit and is running goes on."""
     for name in names:
@@ -130,9 +135,9 @@ def end(issue: Issue, names: Iterable[str], at: datetime) -> None:
 
 def _carry(issue: Issue, at: datetime, moved: bool) -> None:
     """Let the clocks beside the state go on under the issue's new generation."""
-    known = flow.current().clocks
+    known = {name: side(name) for name in issue.clocks}
     # One that the file does not know any more is over: nobody could say what it fires.
-    end(issue, [name for name in issue.clocks if name not in known or (moved and known[name].with_state)], at)
+    end(issue, [name for name, clock in known.items() if clock is None or (moved and clock.with_state)], at)
     if issue.clocks:
         _under_generation(issue, issue.clocks)
 

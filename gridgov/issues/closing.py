@@ -7,13 +7,15 @@ import sqlalchemy as sa
 from gridgov.db import session
 from gridgov.i18n import ngettext
 from gridgov.issues.models import Issue
+from gridgov.issues.part_models import OPEN, Part
 
 NAMED = 10
 
 
 def issues_on(codes: Sequence[str]) -> list[str]:
-    """A sentence about the open issues that lie there or that these grids answer for."""
-    here = sa.or_(Issue.grid_code.in_(codes), Issue.unit_code.in_(codes))
+    """A sentence about the open issues that lie there, or that these grids answer for or have a part of."""
+    partners = sa.select(Part.issue_id).where(Part.unit_code.in_(codes), Part.state == OPEN)
+    here = sa.or_(Issue.grid_code.in_(codes), Issue.unit_code.in_(codes), Issue.id.in_(partners))
     rows = session.scalars(
         sa.select(Issue.number).where(here, Issue.ended_at.is_(None)).order_by(Issue.number)
     ).all()

@@ -15,6 +15,7 @@ from gridgov.issues.queries import COLOURS, SORTS, VIEWS
 OPEN, ENDED = "open", "ended"
 # What an open issue may be besides its state; the indexes over these few hold them together.
 MARKS = {"supervised": "issues.supervisor_id IS NOT NULL", "asked": "issues.decides_code IS NOT NULL"}
+DISSATISFIED = "dissatisfied"
 GRADES = ("A", "B", "C")
 WORDS_MOST = 5
 
@@ -23,7 +24,8 @@ WORDS_MOST = 5
 class Filter:
     """What a list is narrowed to. `view` mine: my unit has it now; all: everything in sight.
 
-    `state` is a state's name, `open`, `ended` or one of MARKS; `category` and `grid` take what lies under them too.
+    `state` is a state's name, `open`, `ended`, one of MARKS, or `dissatisfied`: ended, and the reporter was not content.
+    `category` and `grid` take what lies under them too.
     """
 
     view: str = "mine"
@@ -60,13 +62,28 @@ def under(code: str) -> str:
 
 
 def unit(code: str) -> str:
-    """The condition that the unit of a grid has it, or is to decide what its handler asks for."""
-    return f"issues.unit_code = '{_digits(code)}' OR issues.decides_code = '{_digits(code)}'"
+    """The condition that the unit of a grid has it, has a part of it to do, or is to decide what its handler asks for."""
+    part = _part(f"unit_code = '{_digits(code)}' AND state = 'open'")
+    return f"issues.unit_code = '{_digits(code)}' OR issues.decides_code = '{_digits(code)}' OR {part}"
 
 
 def department(key: UUID) -> str:
-    """The condition that a department has it."""
-    return f"issues.department_id = '{UUID(bytes=key.bytes)}'"
+    """The condition that a department has it, or has a part of it to do."""
+    here = f"department_id = '{UUID(bytes=key.bytes)}'"
+    part = _part(f"{here} AND state = 'open'")
+    return f"issues.{here} OR {part}"
+
+
+def given(keys: Sequence[UUID]) -> str:
+    """The condition that one of these departments was given it, or a part of it, at any time."""
+    ids = ", ".join(f"'{UUID(bytes=key.bytes)}'" for key in keys)
+    here = f"department_id IN ({ids})"
+    # An array, read first: a department was given few of all issues, which the planner would not believe.
+    return f"issues.id = ANY(ARRAY(SELECT issue_id FROM hops WHERE {here} UNION ALL SELECT issue_id FROM issue_parts WHERE {here}))"  # noqa: S608
+
+
+def _part(which: str) -> str:
+    return f"issues.id = ANY(ARRAY(SELECT issue_id FROM issue_parts WHERE {which}))"  # noqa: S608 – ids and codes.
 
 
 def _digits(code: str) -> str:
@@ -102,12 +119,14 @@ def narrow(where: Where, filter: Filter) -> Where:
 
 def _add_state(where: Where, name: str) -> None:
     state = flow.current().states.get(name)
-    if state is None and name not in (OPEN, ENDED, *MARKS):
+    if state is None and name not in (OPEN, ENDED, DISSATISFIED, *MARKS):
         raise Invalid(_("There is no such state."), field="state")
     if state is not None:
         where.add("issues.state = :state", state=name)
     # Said for a single state too, so that the indexes over open issues serve.
-    is_open = state.open if state else name != ENDED
+    is_open = state.open if state else name not in (ENDED, DISSATISFIED)
+    if name == DISSATISFIED:
+        where.add("issues.satisfaction <= 2")
     if name in MARKS:
         where.add(MARKS[name])
     where.add("issues.ended_at IS NULL" if is_open else "issues.ended_at IS NOT NULL")
@@ -142,5 +161,5 @@ def order(filter: Filter) -> str:
     if filter.sort not in SORTS:
         raise Invalid(_("There is no such order."), field="sort")
     state = flow.current().states.get(filter.state or "")
-    ended = filter.state == ENDED or (state is not None and not state.open)
+    ended = filter.state in (ENDED, DISSATISFIED) or (state is not None and not state.open)
     return "newest" if ended else filter.sort

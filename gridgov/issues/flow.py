@@ -16,7 +16,7 @@ from gridgov.config import ROOT
 from gridgov.db import session
 from gridgov.errors import Invalid
 from gridgov.i18n import _, pick
-from gridgov.issues import hops
+from gridgov.issues import hops, part_models
 from gridgov.issues.models import Hop, Issue, IssueEvent
 from gridgov.limits import Limit
 from gridgov.people import queries as people, roles as people_roles
@@ -58,7 +58,10 @@ def load(folder: Path) -> Workflow:
         limits = policy.load(folder).always()
         roles = [str(role) for role in Role]
         importlib.import_module("gridgov.issues.asks")  # It registers its guards and effects, and needs this module whole.
-        actors = {REPORTER, SYSTEM, *roles, *(f"{where}:{r}" for where in ("area", "above", "decider") for r in roles)}
+        importlib.import_module("gridgov.issues.parts")
+        importlib.import_module("gridgov.issues.chances")
+        places = ("area", "above", "decider", "part")
+        actors = {REPORTER, SYSTEM, *roles, *(f"{where}:{r}" for where in places for r in roles)}
         _loaded[folder] = Workflow.load(
             folder / "issue.yaml", guards=GUARDS, effects=EFFECTS, actors=actors, audiences=AUDIENCES,
             limits=limits, clock_limits=policy.load(folder).somewhere(),
@@ -67,11 +70,13 @@ def load(folder: Path) -> Workflow:
 
 
 def actors(person: Person | None, issue: Issue, posts: Iterable[Post]) -> frozenset[str]:
-    """What this person is towards the issue now: reporter, ROLE at the answerable unit, area:ROLE, above:ROLE, decider:ROLE."""
+    """What this person is towards the issue now: reporter, ROLE at the answerable unit, area:ROLE, above:ROLE, decider:ROLE, part:ROLE."""
     if person is None:
         return frozenset({SYSTEM})
     names = {REPORTER} if person.id == issue.reporter_id else set()
+    parts = part_models.unsettled(issue)
     for post in posts:
+        names |= {f"part:{post.role}" for part in parts if part_models.held_by(part, post)}
         if post.department_id is not None:
             if post.department_id == issue.department_id:
                 names.add(str(post.role))
@@ -121,6 +126,8 @@ def limit(issue: Issue, name: str | None = None, grade: str | None = None) -> Li
     if name is None:
         raise AssertionError("open states have a deadline: proven at boot")
     level = rules().level_of(issue.unit_code).name if issue.unit_code else None
+    if issue.complex and name == "resolve" and level is None and "complex" in rules().department_limits:
+        name = "complex"
     return rules().limit(name, level=level, grade=grade or issue.grade)
 
 
@@ -150,8 +157,9 @@ def role_label(name: str) -> str:
 
 
 def handlers(issue: Issue) -> set[UUID]:
-    """Everybody who accepted or resolved it where it was handled last: they may not verify it, in any post."""
-    found = {issue.handler_id} if issue.handler_id else set()
+    """Everybody who accepted or resolved it where it was handled last, or did a part: they may not verify it, in any post."""
+    found = part_models.doers(issue)
+    found |= {issue.handler_id} if issue.handler_id else set()
     if issue.handling_hop is not None:
         rows = session.connection().execute(HANDLED, {"issue": issue.id, "hop": issue.handling_hop})
         found |= {actor_id for (actor_id,) in rows if actor_id}
@@ -261,7 +269,8 @@ def _take_rating(move: Move) -> None:
 
 
 def _take_contest(move: Move) -> None:
-    move.subject.solved = False
+    issue = move.subject
+    issue.solved, issue.satisfaction = False, move.data.get("satisfaction")
 
 
 def _archive(move: Move) -> None:

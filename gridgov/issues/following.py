@@ -6,7 +6,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from gridgov.db import TZ, session
-from gridgov.issues import flow
+from gridgov.issues import clocks, flow, parts
 from gridgov.issues.models import Issue
 from gridgov.people.models import Department
 from gridgov.worktime import reckoning
@@ -32,8 +32,9 @@ FOLLOW = sa.text(
 
 def follow(moved: Sequence[Moved]) -> None:
     """Set what the issues show: when due, from when yellow, whether provisional. What is paused waits for its resumption."""
-    beside = flow.current().clocks  # Their deadlines are not what the issue shows.
-    rows = [(m, m.timer) for m in moved if m.timer.state == "open" and m.timer.kind not in beside]
+    parts.follow(moved)
+    # Deadlines beside that of the state are not what the issue shows.
+    rows = [(m, m.timer) for m in moved if m.timer.state == "open" and clocks.side(m.timer.kind) is None]
     if not rows:
         return
     share = flow.rules().yellow_share

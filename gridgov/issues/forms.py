@@ -22,7 +22,7 @@ def read_move(actor: Person, take: Take | None = None) -> tuple[str, dict[str, A
     of a field instead, for a page that took them first.
     """
     take = take or (lambda field: take_files(field, actor))
-    given = _load(schemas.act_schema()(), {f.name for f in flow.current().fields.values() if f.kind == "photos"})
+    given = _load(schemas.act_schema()(), {f.name for f in flow.current().fields.values() if f.kind in schemas.LISTS})
     name, expected = given.pop("name"), given.pop("generation")
     transition = flow.current().transitions.get(name)
     takes = {*transition.needs, *transition.may} if transition else set()
@@ -34,6 +34,13 @@ def read_move(actor: Person, take: Take | None = None) -> tuple[str, dict[str, A
             if taken:
                 data[spec.name] = taken
     return name, data, expected
+
+
+def entered() -> dict[str, Any]:
+    """What the posted form holds, to be shown again: of what takes several values all, of all else the one."""
+    several = {f.name for f in flow.current().fields.values() if f.kind in schemas.LISTS}
+    form = request.form
+    return {key: form.getlist(key) if key in several else form[key] for key in form if key != "csrf_token"}
 
 
 def read_report(actor: Person, take: Take | None = None) -> dict[str, Any]:

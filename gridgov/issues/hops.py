@@ -61,8 +61,13 @@ def returned(issue: Issue) -> bool:
 
 def move(move: Move, *, unit_code: str | None = None, department_id: UUID | None = None) -> None:
     """Close the present hop and open the next at one grid or one department."""
-    issue: Issue = move.subject
     leave(move)
+    enter(move, unit_code=unit_code, department_id=department_id)
+
+
+def enter(move: Move, *, unit_code: str | None = None, department_id: UUID | None = None) -> None:
+    """Open the next hop at one grid or one department; none is open, for it was left or the issue had ended."""
+    issue: Issue = move.subject
     issue.unit_code, issue.department_id = unit_code, department_id
     issue.hop_n += 1
     batches.write(

@@ -46,6 +46,8 @@ class Issue(Model, table=True):
     `due_at` and `warn_at` belong to the present state. `asked_kind` is what its handler asks for (extension, suspension) with
     event `asked_seq`, and the office of `decides_code` decides. `clocks` names the deadlines that run beside the state's.
     `supervisor_id` has it under supervision; `instructor_id` waits for an answer.
+    `parts` counts the parts ever given to other units (part_models.py), `parts_open` those not settled. `complex`: a department
+    has the longer limit. `appeal` is what became of the reporter's appeal against "not accepted", if there was one.
     `on_time`, `solved` and `satisfaction` (1 to 5) are three separate results.
     """
 
@@ -69,6 +71,9 @@ class Issue(Model, table=True):
             name="request_is_whole",
         ),
         sa.CheckConstraint("asked_kind IN ('extension', 'suspension')", name="asked_kind_known"),
+        sa.CheckConstraint("parts >= parts_open AND parts_open >= 0 AND reopen_count >= 0", name="parts_counted"),
+        sa.CheckConstraint("ended_at IS NULL OR parts_open = 0", name="ended_without_parts"),
+        sa.CheckConstraint("appeal IN ('open', 'upheld', 'admitted')", name="appeal_known"),
         sa.Index("ix_issues_supervised", "id", postgresql_where=sa.text("supervisor_id IS NOT NULL AND ended_at IS NULL")),
         sa.Index("ix_issues_suspended", "id", postgresql_where=sa.text("state = 'suspended'")),
         sa.Index("ix_issues_decides", "decides_code", "due_at", postgresql_where=sa.text("decides_code IS NOT NULL")),
@@ -125,6 +130,11 @@ class Issue(Model, table=True):
     handling_hop: int | None = None
     verifier_id: UUID | None = Field(default=None, foreign_key="persons.id")
     rework_count: int = 0
+    reopen_count: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    parts: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    parts_open: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    complex: bool = Field(default=False, sa_column_kwargs={"server_default": "false"})
+    appeal: str | None = Field(default=None, max_length=8)
     on_time: bool | None = None
     solved: bool | None = None
     satisfaction: int | None = None

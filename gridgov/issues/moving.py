@@ -37,7 +37,7 @@ def attempt(person: Person, issue: Issue) -> Attempt:
     if transition is not None:
         require(person, transition, issue)
     sent = drafts.Photos(person, photo_fields(transition))
-    values = {key: request.form[key] for key in request.form if key != "csrf_token"} | sent.kept()
+    values = forms.entered() | sent.kept()
     try:
         name, data, expected = forms.read_move(person, sent.of)
         if sent.errors:

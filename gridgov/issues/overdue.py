@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from gridgov import batches, events, timers
 from gridgov.calendars import Calendar
 from gridgov.db import session
-from gridgov.issues import actions, flow, hops
+from gridgov.issues import actions, clocks, flow, hops
 from gridgov.issues.models import Hop, Issue
 from gridgov.people import queries as people
 
@@ -26,7 +26,7 @@ def fire(issue: Issue, timer: timers.Due) -> None:
     A clock that the file knows no more does nothing, unless it is all that the issue has: then a deadline was renamed.
     """
     due = flow.current().states[issue.state].due
-    if timer.kind in flow.current().clocks:
+    if clocks.side(timer.kind) is not None:
         actions.clock_passed(issue, timer.kind)
     elif timer.kind == due or not session.connection().execute(OTHERS, {"subject": issue.id, "kind": due}).scalar_one():
         actions.deadline_passed(issue)

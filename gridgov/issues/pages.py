@@ -20,10 +20,14 @@ from gridgov.i18n import _, pick
 from gridgov.issues import (
     actions,
     asks,
+    chances,
+    clocks,
     drafts,
     flow,
     forms,
     moving,
+    part_models,
+    part_words,
     queries,
     queues,
     report_form,
@@ -54,6 +58,7 @@ def names(state: BlueprintSetupState) -> None:
         "attribution": config.tile_attribution,
     }
     state.app.jinja_env.globals.update(say=words, departments_for=departments_for, units_for=asks.siblings, map_tiles=tiles)
+    state.app.jinja_env.globals.update(shares=part_words, chances=chances)
 
 
 def departments_for(issue: Issue) -> list[tuple[str, str]]:
@@ -150,6 +155,8 @@ def todo() -> ResponseReturnValue:
         counts=queues.counts(current_user, queues.Filter(view="mine")),
         posts=people.live_posts(current_user),
         handles=queries.handles(current_user),
+        own_parts=part_models.due([row.issue for row in page.rows], **queries.own_units(current_user)),
+        now=utcnow(),
     )
 
 
@@ -178,7 +185,8 @@ def issue_context(
         "story": queries.story(person, issue),
         "moves": queries.transitions(person, issue),
         "now": utcnow(),
-        "shifts": [shift for shift in worktime.moves_of(issue.id) if shift.kind not in flow.current().clocks],
+        "parts": part_models.of(issue),
+        "shifts": [shift for shift in worktime.moves_of(issue.id) if clocks.side(shift.kind) is None],
         "post_url": post_url,
         "opened": opened,
         "errors": dict(errors or {}),
@@ -249,7 +257,7 @@ def _act_again(issue_id: UUID) -> ResponseReturnValue:
     name = request.form.get("name", "")
     transition = flow.current().transitions.get(name)
     earlier = {field: drafts.sent_before(field) for field in moving.photo_fields(transition)}
-    values = {key: request.form[key] for key in request.form if key != "csrf_token"} | earlier
+    values = forms.entered() | earlier
     open = any(move.name == name for move in queries.transitions(current_user, issue))
     template = "issues/move.html" if open else "issues/issue.html"
     return _page(template, issue, opened=name if open else None, values=values, notice=_out_of_date())

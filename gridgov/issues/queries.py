@@ -17,7 +17,7 @@ from gridgov.db import session, utcnow
 from gridgov.errors import Invalid, NotFound
 from gridgov.grids import queries as grids
 from gridgov.i18n import _
-from gridgov.issues import flow
+from gridgov.issues import flow, part_models
 from gridgov.issues.models import Category, Hop, Issue, IssueEvent, IssuePhoto
 from gridgov.issues.names import Names, unit_names
 from gridgov.people import queries as people
@@ -32,10 +32,9 @@ SEES_REPORTER = {Role.CITY_OFFICE}
 
 
 def in_sight(person: Person) -> sa.ColumnElement[bool]:
-    """The SQL condition that this person may see an issue: reported it, or a post reaches it today.
-
-    A post on a grid reaches what lies under it, and what a unit or department under it answers for or is to decide; a
-    department what it was given.
+    """The SQL condition that this person may see an issue: reported it, or a post reaches it today. A post on a grid reaches what
+    lies under it, and what a unit or department under it answers for, has a part of or is to decide; a department what it was
+    given, whole or in part.
     """
     return _sight(Issue.reporter_id == person.id, people.reach(person))
 
@@ -59,7 +58,7 @@ def _sight(reported: sa.ColumnElement[bool], reach: people.Reach) -> sa.ColumnEl
     if reach.departments:
         given = sa.select(Hop.issue_id).where(Hop.department_id.in_(reach.departments))
         ways.append(Issue.id.in_(given))
-    return sa.or_(*ways)
+    return sa.or_(*ways, part_models.seen(reach)) if reach.grids or reach.departments else sa.or_(*ways)
 
 
 @functools.lru_cache(maxsize=2_000)
@@ -138,8 +137,8 @@ def todo(person: Person, *, cursor: str | None = None, limit: int = paging.LIMIT
 def todo_count(person: Person, *, most: int = 100) -> int:
     """How many issues wait for this person, counted up to `most`. On every page, so it is plain SQL."""
     codes, departments = handled_codes(person), sorted(people.reach(person).departments)
-    at_grids = ["unit_code = ANY(:codes)", "decides_code = ANY(:codes)"]
-    ways = at_grids * bool(codes) + ["department_id = ANY(:departments)"] * bool(departments)
+    at_grids = ["unit_code = ANY(:codes)", "decides_code = ANY(:codes)", part_models.WAITS_AT_GRID]
+    ways = at_grids * bool(codes) + ["department_id = ANY(:departments)", part_models.WAITS_IN_DEPARTMENT] * bool(departments)
     if not ways:
         return 0
     some = f"SELECT 1 FROM issues WHERE ended_at IS NULL AND ({' OR '.join(ways)}) LIMIT :most"  # noqa: S608 – constants of this function.
@@ -165,8 +164,13 @@ def handled_codes(person: Person) -> list[str]:
     )
 
 
+def own_units(person: Person) -> dict[str, Any]:
+    """Grids and departments this person acts for, as the SQL of part_models.DUE takes them."""
+    return {"own_codes": handled_codes(person), "own_departments": sorted(people.reach(person).departments)}
+
+
 def waits(person: Person) -> sa.ColumnElement[bool]:
-    """The SQL condition that an issue is open and a unit of this person's has it now, or is to decide what it asks for."""
+    """The SQL condition that an issue is open and a unit of this person's has it, has a part to do, or is to decide."""
     codes, departments = handled_codes(person), people.reach(person).departments
     return sa.and_(sa.or_(sa.false(), *_belongs(codes, departments)), Issue.ended_at.is_(None))
 
@@ -177,7 +181,7 @@ def _belongs(codes: Sequence[str], departments: frozenset[UUID]) -> list[sa.Colu
         ways += [Issue.unit_code.in_(codes), Issue.decides_code.in_(codes)]
     if departments:
         ways.append(Issue.department_id.in_(departments))
-    return ways
+    return [*ways, part_models.waiting(codes, departments)] if ways else ways
 
 
 def page(condition: Any, *, sort: str, cursor: str | None, limit: int) -> paging.Page:
@@ -292,8 +296,5 @@ def categories() -> list[tuple[Category, list[Category]]]:
 
 def dispatchable(issue: Issue) -> Sequence[Department]:
     """Departments that the present unit may dispatch to: those of its own grid."""
-    return (
-        [d for d in people.departments(under=issue.unit_code) if d.grid_code == issue.unit_code]
-        if issue.unit_code
-        else []
-    )
+    here = issue.unit_code
+    return [d for d in people.departments(under=here) if d.grid_code == here] if here else []

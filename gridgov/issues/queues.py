@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from gridgov import paging, policy
 from gridgov.db import session, utcnow
 from gridgov.i18n import countdown, language, pick
-from gridgov.issues import flow, names, queries
+from gridgov.issues import flow, names, part_models, queries
 from gridgov.issues.filters import (
     ENDED,
     OPEN,
@@ -24,6 +24,7 @@ from gridgov.issues.filters import (
     Where,
     check_view,
     department,
+    given,
     narrow,
     order,
     under,
@@ -53,6 +54,7 @@ class Line(NamedTuple):
 
     `due_at` is aware UTC, `due` the same as text, `left` says how long that is; none when it has ended. `colour` is green,
     yellow, red, or grey when it has ended. `asked` is what its handler asks of the level above, if anything.
+    `part`: the person's unit has a part of it, and `due`, `left` and `colour` are those of the part.
     """
 
     id: UUID
@@ -70,6 +72,7 @@ class Line(NamedTuple):
     asked: str | None
     supervised: bool
     thumb: UUID | None
+    part: bool
 
 
 @dataclass
@@ -100,10 +103,10 @@ LINES = """
         (SELECT string_agg(short_name, ' ' ORDER BY code) FROM grids
             WHERE code IN (left(top.grid_code, 9), left(top.grid_code, 12), top.grid_code)
             AND (length(code) > :shared OR code = top.grid_code)) AS place,
-        (SELECT photo_id FROM issue_photos WHERE issue_id = top.id AND stage = 'before' ORDER BY photo_id LIMIT 1) AS thumb
+        (SELECT photo_id FROM issue_photos WHERE issue_id = top.id AND stage = 'before' ORDER BY photo_id LIMIT 1) AS thumb, {part}
     FROM (
         SELECT id, number, left(text, 90) AS text, category_code, grid_code, unit_code, department_id, state, grade, due_at,
-            warn_at, asked_kind, supervisor_id IS NOT NULL AS supervised
+            warn_at, asked_kind, supervisor_id IS NOT NULL AS supervised, parts_open
         FROM issues WHERE {where} ORDER BY {order} LIMIT {limit}
     ) AS top
     JOIN categories ON categories.code = top.category_code
@@ -214,9 +217,9 @@ def _lines(
     elif cursor:
         at, last = paging.decode(cursor, datetime, UUID)
         where.add("(issues.due_at, issues.id) > (:last_due, :last)", last_due=at, last=last)
-    sql = LINES.format(where=where.sql, order=ORDER[sort], limit=limit)
-    drawn = _Drawing()
-    return [drawn.line(row) for row in _ask(sql, where, shared=_shared(person))]
+    sql = LINES.format(where=where.sql, order=ORDER[sort], limit=limit, part=part_models.DUE)
+    drawn, own = _Drawing(), queries.own_units(person)
+    return [drawn.line(row) for row in _ask(sql, where, shared=_shared(person), **own)]
 
 
 def _ask(sql: str, where: Where, **values: Any) -> Any:
@@ -238,11 +241,7 @@ def _within(person: Person, filter: Filter) -> Where:
     else:
         ways = [under(code) for code in widest(reach.grids)]
         if departments:
-            # An array, read first: a department was given few of all issues, which the planner would not believe.
-            ways.append(
-                "issues.id = ANY(ARRAY(SELECT issue_id FROM hops WHERE department_id = ANY(:departments)))"
-            )
-            where.values["departments"] = departments
+            ways.append(given(departments))
     where.add(" OR ".join(ways) or "false")
     if filter.view == "mine":
         where.add("issues.ended_at IS NULL")
@@ -282,11 +281,12 @@ class _Drawing:
             unit = self._name(row.department, row.department_en)
         else:
             unit = self._unit(row.unit_code, row.unit)
-        due_at = row.due_at
+        due_at = row.part_due or row.due_at
         due, left = (due_at.isoformat(), self.count(due_at)) if due_at else ("", "")
+        colour = ("red" if self.now > due_at else "green") if row.part_due else queries.colour(row, self.now)
         return Line(
             row.id, row.number, names.title(row), self._name(row.category, row.category_en), row.place, unit, row.state,
-            row.grade, queries.colour(row, self.now), due_at, due, left, row.asked_kind, row.supervised, row.thumb,
+            row.grade, colour, row.due_at, due, left, row.asked_kind, row.supervised, row.thumb, row.part_due is not None,
         )  # fmt: skip
 
     def _name(self, chinese: str, english: str) -> str:

@@ -8,12 +8,14 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 from gridgov import paging
 from gridgov.db import utcnow
 from gridgov.i18n import _, pick
-from gridgov.issues import flow, queries
+from gridgov.issues import flow, part_words, queries
 from gridgov.issues.models import Issue
 from gridgov.issues.names import unit_names
 from gridgov.workflow import FieldSpec, Workflow
 
 TEXT_MAX = 1000
+LISTS = {"photos", "departments", "parts"}  # Kinds of fields that take several values.
+PARTS_MOST = 10
 
 
 class DayField(fields.Date):
@@ -70,6 +72,21 @@ class UnitSchema(Schema):
     name = fields.String()
 
 
+class PartSchema(Schema):
+    """What another unit does of an issue. `kind`: assist or joint; `state`: open, done, declined, withdrawn."""
+
+    n = fields.Integer()
+    unit = fields.Nested(UnitSchema)
+    kind = fields.String()
+    state = fields.String()
+    task = fields.String(allow_none=True)
+    opened_at = fields.DateTime(format="iso")
+    due_at = fields.DateTime(format="iso")
+    done_at = fields.DateTime(format="iso", allow_none=True)
+    result = fields.String(allow_none=True)
+    reason = fields.String(allow_none=True, metadata={"description": "why its unit declined it"})
+
+
 class IssueSchema(Schema):
     """An issue. `due_at` belongs to the present state; `colour` is green, yellow, red, or grey when it has ended.
 
@@ -100,7 +117,12 @@ class IssueSchema(Schema):
         attribute="asked_kind", allow_none=True,
         metadata={"description": "what its handler asks of the level above: extension, suspension, or null"},
     )  # fmt: skip
+    parts_open = fields.Integer(metadata={"description": "parts of other units not settled; it is resolved when there are none"})
+    parts = fields.List(fields.Nested(PartSchema), metadata={"description": "only where one issue is shown"})
+    complex = fields.Boolean()
+    appeal = fields.String(allow_none=True, metadata={"description": "of the refusal: open, upheld, admitted, or null"})
     rework_count = fields.Integer()
+    reopen_count = fields.Integer()
     on_time = fields.Boolean(allow_none=True)
     solved = fields.Boolean(allow_none=True)
     satisfaction = fields.Integer(allow_none=True)
@@ -226,6 +248,11 @@ def _act_schema(workflow: Workflow) -> type[Schema]:
 def _field(spec: FieldSpec) -> fields.Field:
     if spec.kind == "photos":
         return fields.List(fields.UUID(), validate=validate.Length(max=spec.max))
+    if spec.kind == "departments":
+        return fields.List(fields.String(validate=validate.Length(max=40)), validate=validate.Length(max=PARTS_MOST))
+    if spec.kind in ("part", "parts"):
+        one = fields.Integer(validate=validate.Range(1, 10_000))
+        return one if spec.kind == "part" else fields.List(one, validate=validate.Length(max=PARTS_MOST))
     if spec.kind == "scale":
         return fields.Integer(validate=validate.Range(spec.low, spec.high))
     if spec.kind == "yesno":
@@ -241,11 +268,12 @@ def brief(issue: Issue) -> dict[str, Any]:
     """What IssueSchema shows of an issue just reported or moved: all but the moves, which need more reading."""
     names = unit_names([issue])
     unit = names.unit(issue.unit_code, issue.department_id)
-    return _dict(issue, names.place(issue.grid_code), unit)
+    return _dict(issue, names.place(issue.grid_code), unit) | {"parts": part_words.dicts(issue)}
 
 
 def _dict(issue: Issue, place: str, unit: str) -> dict[str, Any]:
     shown = dict(issue.__dict__, place=place, colour=queries.colour(issue, utcnow()))
+    shown.pop("parts", None)  # Their number; what they are takes more reading.
     shown["unit"] = {"unit_code": issue.unit_code, "department_id": issue.department_id, "name": unit}
     return shown
 
@@ -255,6 +283,7 @@ def issue_dict(row: queries.Row, moves: list[Any] | None = None) -> dict[str, An
     shown = _dict(row.issue, row.place, row.unit)
     if moves is not None:
         shown["transitions"] = [t.name for t in moves]
+        shown["parts"] = part_words.dicts(row.issue)
     return shown
 
 

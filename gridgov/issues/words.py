@@ -24,9 +24,9 @@ CATEGORY_ICONS = {
     "08": "road", "09": "trash", "10": "heart-handshake", "11": "storm",
 }  # fmt: skip
 STEPS_SHOWN = 6
-LATE_EVENTS = {"remind", "overdue_up", "situation_late", "answer_late", "supervision_due", "urge_late"}
+LATE_EVENTS = {"remind", "overdue_up", "situation_late", "answer_late", "supervision_due", "urge_late", "part_late", "appeal_late"}
 # What somebody gave with a step, in the order it is told. Photos stand below; who has it now stands beside.
-TOLD_FIELDS = ("grade", "instruction", "report_on", "extra", "review_on", "reason", "route", "result", "satisfaction", "note")
+TOLD_FIELDS = tuple("grade instruction report_on extra review_on called reason route result satisfaction way task complex note".split())
 
 
 class Asked(NamedTuple):
@@ -91,6 +91,10 @@ def results(issue: Issue) -> list[tuple[str, str]]:
         found.append((_("Really solved"), _("yes") if issue.solved else _("no, the reporter says")))
     if issue.satisfaction is not None:
         found.append((_("Satisfaction"), satisfaction(issue.satisfaction)))
+    if issue.ended_at is not None and issue.resolved_at is not None and issue.solved is None:
+        found += [(_("Really solved"), _("the reporter did not answer")), (_("Satisfaction"), _("not known"))]
+    if issue.reopen_count:
+        found.append((_("Reopened"), _("%(n)s times", n=issue.reopen_count)))
     if issue.rework_count:
         found.append((_("Sent back"), _("%(n)s times", n=issue.rework_count)))
     return found
@@ -201,6 +205,8 @@ def said(event: IssueEvent) -> str:
 def _told(spec: FieldSpec, value: Any) -> str:
     if spec.kind == "scale":
         return satisfaction(value)
+    if spec.kind == "yesno":
+        return _("yes")
     if spec.kind == "choice":
         return pick(spec.options.get(str(value), str(value)))
     return day(date.fromisoformat(value)) if spec.kind == "date" else str(value)
@@ -211,7 +217,7 @@ def _headed() -> set[str]:
     return {
         pick(spec.label)
         for spec in flow.current().fields.values()
-        if spec.kind in ("scale", "date", "choice") or spec.name == "route"
+        if spec.kind in ("scale", "date", "choice", "yesno") or spec.name in ("route", "task")
     }
 
 
@@ -250,7 +256,7 @@ def can_do(issue: Issue, posts: Iterable[Post]) -> list[str]:
     moves = [
         move
         for move in flow.current().transitions.values()
-        if issue.state in move.sources and move.by & held and set(move.guard) <= {"not_handler"}
+        if issue.state in move.sources and move.by & held and set(move.guard) <= {"not_handler", "" if issue.parts_open else "parts_done"}
     ]
     main = [move for move in moves if move.button == "primary"] or moves
     return [pick(move.label) for move in main]

@@ -40,7 +40,10 @@ LOOK = sa.text(
         (SELECT count(*) FROM events) AS events, fresh.issue_id, fresh.seq,
         issues.grid_code, issues.unit_code, issues.reporter_id, issues.decides_code,
         (SELECT grid_code FROM departments WHERE id = issues.department_id) AS office_code,
-        ARRAY(SELECT department_id FROM hops WHERE issue_id = fresh.issue_id AND department_id IS NOT NULL) AS departments
+        ARRAY(SELECT department_id FROM hops WHERE issue_id = fresh.issue_id AND department_id IS NOT NULL
+            UNION ALL SELECT department_id FROM issue_parts WHERE issue_id = fresh.issue_id AND department_id IS NOT NULL
+        ) AS departments,
+        ARRAY(SELECT unit_code FROM issue_parts WHERE issue_id = fresh.issue_id AND unit_code IS NOT NULL) AS partners
     FROM (SELECT 1) AS always LEFT JOIN (fresh JOIN issues ON issues.id = fresh.issue_id) ON true
     """  # noqa: S608  # Put together from constants.
 )
@@ -61,13 +64,14 @@ class Change:
     departments: frozenset[UUID]
     decides_code: str | None = None
     office_code: str | None = None
+    partners: tuple[str, ...] = ()
 
     def seen_by(self, viewer: "Viewer") -> bool:
         """The rule of issues.queries.in_sight for one issue and one person; a test holds the two together."""
         reach = viewer.reach
         if self.reporter_id == viewer.person_id or reach.departments & self.departments:
             return True
-        codes = (self.grid_code, self.unit_code, self.decides_code, self.office_code)
+        codes = (self.grid_code, self.unit_code, self.decides_code, self.office_code, *self.partners)
         return any(code is not None and reach.covers(code) for code in codes)
 
 
@@ -135,7 +139,7 @@ def look(since: str) -> Look:
     found = tuple(
         Change(
             row.issue_id, row.seq, row.grid_code, row.unit_code, row.reporter_id, frozenset(row.departments),
-            row.decides_code, row.office_code,
+            row.decides_code, row.office_code, tuple(row.partners),
         )
         for row in rows
         if row.issue_id is not None

@@ -13,7 +13,7 @@ from gridgov.db import session, utcnow, uuid7
 from gridgov.issues import flow
 from gridgov.issues.models import Issue, IssueEvent
 from gridgov.notices import deliveries
-from gridgov.notices.audiences import SPECIAL
+from gridgov.notices.audiences import SPECIAL, parts_of
 from gridgov.notices.deliveries import News, Unit
 from gridgov.notices.models import Notice
 from gridgov.people import queries as people
@@ -47,6 +47,8 @@ def announce(
     for name, person_id in (("supervisor", issue.supervisor_id), ("instructor", issue.instructor_id)):
         if name in audiences:  # Who it is now: by the time it is delivered that may be over.
             payload[name] = event.data.get(name) or (person_id and str(person_id))
+    if "parts" in audiences and event.data.get("parts"):
+        payload["parts"] = [[part.unit_code, part.department_id and str(part.department_id)] for part in parts_of(issue, event)]
     outbox.put(TOPIC, payload)
 
 
@@ -133,6 +135,8 @@ def _audience(name: str, one: News, holders: Mapping[Unit, list[UUID]]) -> list[
         return holders[one.event.unit_code, one.event.department_id]
     if name == "left" and (left := one.payload.get("left")):
         return holders[left[0], UUID(left[1]) if left[1] else None]
+    if name == "parts":
+        return [person for unit in _parts(one.payload) for person in holders[unit]]
     return SPECIAL[name](one.issue, one.event, one.payload) if name in SPECIAL else []
 
 
@@ -144,4 +148,11 @@ def _units(event: IssueEvent, payload: dict[str, Any]) -> dict[Unit, str]:
             units.setdefault((event.unit_code, event.department_id), audience)
         elif audience == "left" and (left := payload.get("left")):
             units.setdefault((left[0], UUID(left[1]) if left[1] else None), audience)
+        elif audience == "parts":
+            units |= {unit: audience for unit in _parts(payload) if unit not in units}
     return units
+
+
+def _parts(payload: dict[str, Any]) -> list[Unit]:
+    """The units whose parts of an issue the event is about."""
+    return [(code, UUID(department) if department else None) for code, department in payload.get("parts", ())]

@@ -4,10 +4,13 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+import sqlalchemy as sa
+
 from gridgov.db import session
 from gridgov.grids import queries as grids
-from gridgov.issues import flow
+from gridgov.issues import chances, flow
 from gridgov.issues.models import Issue, IssueEvent
+from gridgov.issues.part_models import Part
 from gridgov.people import queries as people
 from gridgov.people.models import Department, Role
 
@@ -51,10 +54,32 @@ def _checkers(issue: Issue, _event: IssueEvent, _payload: Payload) -> list[UUID]
     return _at(issue.unit_code or "", LEADERS) if last and flow.nobody_can_verify(issue) else []
 
 
+def parts_of(issue: Issue, event: IssueEvent) -> list[Part]:
+    """The parts of an issue that an event is about. A part that is new is written before it is looked for."""
+    session.flush()
+    about = sa.select(Part).where(Part.issue_id == issue.id, Part.n.in_(event.data.get("parts", ()))).order_by(Part.n)
+    return list(session.scalars(about))
+
+
+def _givers(issue: Issue, event: IssueEvent, _payload: Payload) -> list[UUID]:
+    """Whoever gave the parts that an event is about, and the office they did it for."""
+    parts = parts_of(issue, event)
+    offices = dict.fromkeys(part.giver_code for part in parts)
+    return [part.opened_by for part in parts] + [person for code in offices for person in _at(code)]
+
+
+def _judges(issue: Issue, _event: IssueEvent, _payload: Payload) -> list[UUID]:
+    """Whoever decides on the appeal: the office that has it, or the leaders of one that refused it itself."""
+    code = issue.unit_code or ""
+    return _at(code, LEADERS if chances.led(issue, chances.refusal(issue)) else None)
+
+
 SPECIAL: dict[str, Callable[[Issue, IssueEvent, Payload], list[UUID]]] = {
     "decider": _deciders,
     "above": _above,
     "checkers": _checkers,
+    "givers": _givers,
+    "judges": _judges,
     "alarmed": _alarmed,
     "supervisor": _named("supervisor"),
     "instructor": _named("instructor"),

@@ -144,7 +144,8 @@ class Habits:
             if kind == "scale":
                 data[wanted] = min(max(scale, self.workflow.fields[wanted].low), self.workflow.fields[wanted].high)
             elif kind != "photos":
-                data[wanted] = {"text": WORDS, "yesno": True, "department": case.department}[kind]
+                first = next(iter(self.workflow.fields[wanted].options), None)
+                data[wanted] = {"text": WORDS, "yesno": True, "department": case.department, "choice": first}[kind]
         return Step(case, name, actor, data)
 
     def photos(self, step: Step) -> list[str]:
