@@ -229,7 +229,8 @@ def test_open_pages_of_an_assisting_unit_hear_of_changes(city):
 def test_what_a_colleague_finished_meanwhile_is_not_finished_again(city):
     people_actions.create_department("water", "水利局", seed.CITY, actor=None)
     issue = shared(city, assisting=["police", "water"])
-    assert [part.state for part in parts(issue)] == ["open", "open"]  # As a page read them, before it locks.
+    shown = parts(issue)  # As a page read them, before it locks; held, as the page does.
+    assert [part.state for part in shown] == ["open", "open"]
     values = {"issue": issue.id, "by": city.other_department.id, "department": department_id("police")}
     db.session.execute(
         sa.text(
