@@ -226,6 +226,31 @@ def test_open_pages_of_an_assisting_unit_hear_of_changes(city):
     assert hasattr(found, "partners")
 
 
+def test_what_a_colleague_finished_meanwhile_is_not_finished_again(city):
+    people_actions.create_department("water", "水利局", seed.CITY, actor=None)
+    issue = shared(city, assisting=["police", "water"])
+    shown = parts(issue)  # As a page read them, before it locks; held, as the page does.
+    assert [part.state for part in shown] == ["open", "open"]
+    values = {"issue": issue.id, "by": city.other_department.id, "department": department_id("police")}
+    db.session.execute(
+        sa.text(
+            "UPDATE issue_parts SET state = 'done', done_at = app_now(), done_by = :by, result = '已办'"
+            " WHERE issue_id = :issue AND department_id = :department"
+        ),
+        values,
+    )
+    db.session.execute(sa.text("UPDATE issues SET parts_open = 1 WHERE id = :issue"), {"issue": issue.id})
+    with pytest.raises(NotPermitted):
+        actions.act(issue, "finish_part", actor=city.other_department, data=DONE)
+    assert issue.parts_open == 1
+
+
+def department_id(code: str) -> object:
+    return db.session.execute(
+        sa.text("SELECT id FROM departments WHERE code = :code"), {"code": code}
+    ).scalar_one()
+
+
 def test_a_part_is_declined_once_and_then_stands(city):
     issue = shared(city)
     police = city.other_department

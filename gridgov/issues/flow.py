@@ -74,7 +74,7 @@ def actors(person: Person | None, issue: Issue, posts: Iterable[Post]) -> frozen
     if person is None:
         return frozenset({SYSTEM})
     names = {REPORTER} if person.id == issue.reporter_id else set()
-    parts = part_models.unsettled(issue)
+    parts = part_models.fresh(issue)
     for post in posts:
         names |= {f"part:{post.role}" for part in parts if part_models.held_by(part, post)}
         if post.department_id is not None:

@@ -86,6 +86,13 @@ def unsettled(issue: Issue) -> list[Part]:
     return [part for part in of(issue) if not part.settled] if issue.parts_open else []
 
 
+def fresh(issue: Issue) -> list[Part]:
+    """The same as the database has them now. A page may have read them before it held the issue locked."""
+    if issue.parts_open:
+        session.scalars(OF_ISSUE.execution_options(populate_existing=True), {"issue": issue.id}).all()
+    return unsettled(issue)
+
+
 def doers(issue: Issue) -> set[UUID]:
     """Everybody who finished a part of the issue."""
     found = session.connection().execute(DONE_BY, {"issue": issue.id}) if issue.parts else ()
