@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from gridgov import batches
 from gridgov.calendars import Calendar
 from gridgov.db import TZ, session
+from gridgov.issues import accused
 from gridgov.issues.models import Hop, Issue
 from gridgov.limits import Clock
 from gridgov.people.models import Department
@@ -62,6 +63,7 @@ def returned(issue: Issue) -> bool:
 def move(move: Move, *, unit_code: str | None = None, department_id: UUID | None = None) -> None:
     """Close the present hop and open the next at one grid or one department."""
     issue: Issue = move.subject
+    accused.refuse(issue, unit_code, department_id)
     leave(move)
     issue.unit_code, issue.department_id = unit_code, department_id
     issue.hop_n += 1

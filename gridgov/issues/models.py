@@ -47,6 +47,8 @@ class Issue(Model, table=True):
     event `asked_seq`, and the office of `decides_code` decides. `clocks` names the deadlines that run beside the state's.
     `supervisor_id` has it under supervision; `instructor_id` waits for an answer.
     `on_time`, `solved` and `satisfaction` (1 to 5) are three separate results.
+    Without a reporter it is anonymous, and `follow_up_hash` tells the code that follows it. `accused_*` is whom it is about:
+    that unit never has it, and its people do not see it (gridgov/issues/accused.py).
     """
 
     __tablename__ = "issues"
@@ -69,6 +71,21 @@ class Issue(Model, table=True):
             name="request_is_whole",
         ),
         sa.CheckConstraint("asked_kind IN ('extension', 'suspension')", name="asked_kind_known"),
+        sa.CheckConstraint("(reporter_id IS NULL) <> (follow_up_hash IS NULL)", name="one_reporter"),
+        sa.CheckConstraint("accused_code IS NULL OR accused_department_id IS NULL", name="one_accused"),
+        sa.CheckConstraint(
+            "confidential OR (accused_code IS NULL AND accused_department_id IS NULL AND reporter_id IS NOT NULL)",
+            name="must_be_sealed",
+        ),
+        sa.CheckConstraint("length(accused_code) > 6", name="accused_has_above"),
+        sa.CheckConstraint(
+            "left(unit_code, length(accused_code)) <> accused_code AND left(decides_code, length(accused_code)) <> accused_code"
+            " AND department_id <> accused_department_id",
+            name="never_with_accused",
+        ),
+        sa.Index(
+            "uq_issues_follow_up_hash", "follow_up_hash", unique=True, postgresql_where=sa.text("follow_up_hash IS NOT NULL")
+        ),
         sa.Index("ix_issues_supervised", "id", postgresql_where=sa.text("supervisor_id IS NOT NULL AND ended_at IS NULL")),
         sa.Index("ix_issues_suspended", "id", postgresql_where=sa.text("state = 'suspended'")),
         sa.Index("ix_issues_decides", "decides_code", "due_at", postgresql_where=sa.text("decides_code IS NOT NULL")),
@@ -83,7 +100,7 @@ class Issue(Model, table=True):
             "ix_issues_open_place",
             "grid_code",
             postgresql_ops={"grid_code": "text_pattern_ops"},
-            postgresql_include=["due_at", "warn_at", "state", "generation"],
+            postgresql_include=["due_at", "warn_at", "state", "generation", "accused_code", "accused_department_id"],
             postgresql_where=sa.text("ended_at IS NULL"),
         ),
         sa.Index("ix_issues_open_due", "due_at", "id", postgresql_where=sa.text("ended_at IS NULL")),
@@ -102,8 +119,11 @@ class Issue(Model, table=True):
     lon: float | None = None
     accuracy_m: int | None = None
     address: str | None = Field(default=None, max_length=200)
-    reporter_id: UUID = Field(foreign_key="persons.id")
+    reporter_id: UUID | None = Field(default=None, foreign_key="persons.id")
+    follow_up_hash: bytes | None = Field(default=None, sa_type=sa.LargeBinary)
     confidential: bool = False
+    accused_code: str | None = Field(default=None, foreign_key="grids.code", sa_type=sa.Text)
+    accused_department_id: UUID | None = Field(default=None, foreign_key="departments.id")
     state: str = Field(max_length=30)
     unit_code: str | None = Field(default=None, foreign_key="grids.code", sa_type=sa.Text)
     department_id: UUID | None = Field(default=None, foreign_key="departments.id")

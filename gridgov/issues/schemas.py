@@ -38,6 +38,10 @@ class ReportSchema(Schema):
     address = fields.String(load_default=None, validate=validate.Length(max=200))
     photos = fields.List(fields.UUID(), load_default=list, validate=validate.Length(max=9))
     confidential = fields.Boolean(load_default=False)
+    accused = fields.String(
+        load_default=None, validate=validate.Length(max=32),
+        metadata={"description": "code of the grid or department that it is about; it is sealed then, and never goes there"},
+    )  # fmt: skip
 
     @validates_schema
     def whole_place(self, data: dict[str, Any], **_more: Any) -> None:
@@ -162,7 +166,10 @@ class EventSchema(Schema):
     photos = fields.List(fields.UUID())
     due_at = fields.DateTime(format="iso", allow_none=True)
     at = fields.DateTime(format="iso")
-    hash = fields.Function(lambda e: e["hash"].hex(), metadata={"type": "string"})
+    hash = fields.Function(
+        lambda e: e["hash"] and e["hash"].hex(),
+        metadata={"type": ["string", "null"], "description": "null where the actor is sealed"},
+    )
 
 
 class EventListSchema(Schema):
@@ -258,11 +265,13 @@ def event_dicts(story: queries.Story) -> list[dict[str, Any]]:
     """What EventSchema shows of each event."""
     found = []
     for event in story.events:
-        actor = story.actors.get(event.actor_id) if event.actor_id else None
+        actor = story.actor(event)
         unit = story.names.unit(event.unit_code, event.department_id)
         found.append(
             event.model_dump()
             | {"actor": actor and actor.name, "photos": story.photos.get(event.seq, [])}
             | {"unit": {"unit_code": event.unit_code, "department_id": event.department_id, "name": unit}}
+            # The hash covers who did it: whoever knows a person's id could try it out.
+            | ({"hash": None} if event.actor_id and actor is None else {})
         )
     return found
