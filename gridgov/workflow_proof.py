@@ -2,7 +2,7 @@
 
 from gridgov.workflow import SAME, Workflow
 
-SYSTEM = "system"
+SYSTEM, REPORTER = "system", "reporter"
 
 
 def prove(
@@ -35,6 +35,7 @@ def prove(
             ("tells", t.tells, audiences, "audience"),
             ("starts", t.starts, set(flow.clocks), "clock"),
             ("stops", t.stops, set(flow.clocks), "clock"),
+            ("recalls", t.recalls, set(flow.fields), "field"),
         ]
         for key, names, allowed, what in known:
             for i, name in enumerate(names):
@@ -45,6 +46,8 @@ def prove(
             raise file.fail((*at, "from"), f"{t.name} starts from no state")
         if not t.by:
             raise file.fail((*at, "by"), f"nobody may fire {t.name}")
+        if t.internal and (REPORTER in t.by or REPORTER in t.tells):
+            raise file.fail((*at, "internal"), f"{t.name} is internal: the reporter can neither make it nor be told of it")
         for source in t.sources:
             if not flow.states[source].open:
                 raise file.fail((*at, "from"), f"{t.name} leaves {source!r}, which is an end")

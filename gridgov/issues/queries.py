@@ -17,7 +17,7 @@ from gridgov.db import session, utcnow
 from gridgov.errors import Invalid, NotFound
 from gridgov.grids import queries as grids
 from gridgov.i18n import _
-from gridgov.issues import accused, flow
+from gridgov.issues import accused, flow, telling
 from gridgov.issues.models import Category, Hop, Issue, IssueEvent, IssuePhoto
 from gridgov.issues.names import Names, unit_names
 from gridgov.people import queries as people
@@ -81,9 +81,9 @@ def may_see_photo(person: Person, photo: Photo) -> bool:
     return bool(session.scalar(sa.select(seen)))
 
 
-def sees_reporter(person: Person, issue: Issue) -> bool:
+def sees_reporter(person: Person | None, issue: Issue) -> bool:
     """Whether the reporter's name may be shown. A sealed one is shown to themselves; all others must look, on record."""
-    return not issue.confidential or person.id == issue.reporter_id
+    return not issue.confidential or (person is not None and person.id == issue.reporter_id)
 
 
 def transitions(person: Person, issue: Issue) -> list[Transition]:
@@ -211,13 +211,9 @@ def rows(issues: Sequence[Issue]) -> list[Row]:
     names = unit_names(issues)
     about = sa.select(Category).where(Category.code.in_({i.category_code for i in issues}))
     kinds = {c.code: c for c in session.scalars(about)}
-    thumbs = dict(
-        session.execute(
-            sa.select(IssuePhoto.issue_id, sa.func.min(sa.cast(IssuePhoto.photo_id, sa.Text)))
-            .where(IssuePhoto.issue_id.in_([i.id for i in issues]), IssuePhoto.stage == "before")
-            .group_by(IssuePhoto.issue_id)
-        ).all()
-    )
+    first = sa.select(IssuePhoto.issue_id, sa.func.min(sa.cast(IssuePhoto.photo_id, sa.Text)))
+    first = first.where(IssuePhoto.issue_id.in_([i.id for i in issues]), IssuePhoto.stage == "before")
+    thumbs = dict(session.execute(first.group_by(IssuePhoto.issue_id)).all())
     return [
         Row(i, kinds[i.category_code], names.place(i.grid_code), names.unit(i.unit_code, i.department_id),
             UUID(thumbs[i.id]) if i.id in thumbs else None)
@@ -250,6 +246,7 @@ class Story:
     stages: dict[str, list[UUID]]
     reporter: str
     sealed: bool
+    plain: bool
 
     def actor(self, event: IssueEvent) -> Person | None:
         """Whoever did it, if their name may be shown. Somebody sealed has a name in what they did in a post of theirs."""
@@ -257,11 +254,16 @@ class Story:
         return self.actors.get(event.actor_id) if event.actor_id and not hidden else None
 
 
-def story(person: Person, issue: Issue) -> Story:
-    """The whole of one issue as `person` may see it, in a fixed number of statements."""
+def story(person: Person | None, issue: Issue) -> Story:
+    """The whole of one issue as `person` may see it (None: who has its follow-up code), in a fixed number of statements.
+
+    Who only reported it (`plain`) reads it without what offices say to each other.
+    """
     of_issue = {"issue_id": issue.id}
-    events = session.scalars(EVENTS, of_issue).all()
+    events: Sequence[IssueEvent] = session.scalars(EVENTS, of_issue).all()
     hops = session.scalars(HOPS, of_issue).all()
+    if plain := telling.alone(person, issue, hops):
+        events = telling.events(events)
     ids = {by for by in (issue.reporter_id, *(e.actor_id for e in events)) if by}
     actors = {p.id: p for p in session.scalars(ACTORS, {"ids": list(ids)})}
     names = unit_names([issue, *events, *hops])
@@ -276,7 +278,7 @@ def story(person: Person, issue: Issue) -> Story:
     sealed = not sees_reporter(person, issue)
     by = actors[issue.reporter_id].name if issue.reporter_id and not sealed else None
     reporter = by or (_("Confidential") if issue.reporter_id else _("Anonymous"))
-    return Story(row, events, hops, actors, names, photos, stages, reporter, sealed)
+    return Story(row, events, hops, actors, names, photos, stages, reporter, sealed, plain)
 
 
 def categories() -> list[tuple[Category, list[Category]]]:

@@ -8,9 +8,10 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 from gridgov import paging
 from gridgov.db import utcnow
 from gridgov.i18n import _, pick
-from gridgov.issues import flow, queries
+from gridgov.issues import flow, queries, telling
 from gridgov.issues.models import Issue
 from gridgov.issues.names import unit_names
+from gridgov.people.models import Person
 from gridgov.workflow import FieldSpec
 
 TEXT_MAX = 1000
@@ -240,22 +241,24 @@ def _field(spec: FieldSpec) -> fields.Field:
     return fields.String(validate=validate.Length(max=spec.max))
 
 
-def brief(issue: Issue) -> dict[str, Any]:
+def brief(issue: Issue, person: Person) -> dict[str, Any]:
     """What IssueSchema shows of an issue just reported or moved: all but the moves, which need more reading."""
     names = unit_names([issue])
     unit = names.unit(issue.unit_code, issue.department_id)
-    return _dict(issue, names.place(issue.grid_code), unit)
+    return _dict(issue, person, names.place(issue.grid_code), unit)
 
 
-def _dict(issue: Issue, place: str, unit: str) -> dict[str, Any]:
+def _dict(issue: Issue, person: Person, place: str, unit: str) -> dict[str, Any]:
     shown = dict(issue.__dict__, place=place, colour=queries.colour(issue, utcnow()))
     shown["unit"] = {"unit_code": issue.unit_code, "department_id": issue.department_id, "name": unit}
+    if issue.asked_kind and telling.alone(person, issue):
+        shown["asked_kind"] = None
     return shown
 
 
-def issue_dict(row: queries.Row, moves: list[Any] | None = None) -> dict[str, Any]:
-    """What IssueSchema shows of an issue, with the moves open to whoever asks."""
-    shown = _dict(row.issue, row.place, row.unit)
+def issue_dict(row: queries.Row, person: Person, moves: list[Any] | None = None) -> dict[str, Any]:
+    """What IssueSchema shows of an issue to a person, with the moves open to them."""
+    shown = _dict(row.issue, person, row.place, row.unit)
     if moves is not None:
         shown["transitions"] = [t.name for t in moves]
     return shown
