@@ -35,7 +35,6 @@ def prove(
             ("tells", t.tells, audiences, "audience"),
             ("starts", t.starts, set(flow.clocks), "clock"),
             ("stops", t.stops, set(flow.clocks), "clock"),
-            ("recalls", t.recalls, set(flow.fields), "field"),
         ]
         for key, names, allowed, what in known:
             for i, name in enumerate(names):
@@ -46,16 +45,27 @@ def prove(
             raise file.fail((*at, "from"), f"{t.name} starts from no state")
         if not t.by:
             raise file.fail((*at, "by"), f"nobody may fire {t.name}")
-        if t.internal and (REPORTER in t.by or REPORTER in t.tells):
-            raise file.fail((*at, "internal"), f"{t.name} is internal: the reporter can neither make it nor be told of it")
         for source in t.sources:
             if not flow.states[source].open:
                 raise file.fail((*at, "from"), f"{t.name} leaves {source!r}, which is an end")
+    _prove_what_reporters_read(flow)
     _prove_warnings(flow, audiences)
     _prove_time(flow, limits)
     _prove_clocks(flow)
     _prove_side_clocks(flow, audiences, clock_limits)
     _prove_paths(flow)
+
+
+def _prove_what_reporters_read(flow: Workflow) -> None:
+    """What is internal is not the reporter's, and what a decision recalls are fields."""
+    for t in flow.transitions.values():
+        at = ("transitions", t.name)
+        if t.internal and (REPORTER in t.by or REPORTER in t.tells):
+            why = f"{t.name} is internal: the reporter can neither make it nor be told of it"
+            raise flow.file.fail((*at, "internal"), why)
+        for i, name in enumerate(t.recalls):
+            if name not in flow.fields:
+                raise flow.file.fail((*at, "recalls", i), f"unknown field {name!r} in {t.name}.recalls")
 
 
 def _prove_warnings(flow: Workflow, audiences: set[str]) -> None:

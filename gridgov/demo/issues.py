@@ -22,7 +22,7 @@ import sqlalchemy as sa
 
 from gridgov import db, timers
 from gridgov.db import session, utcnow
-from gridgov.demo import names, news, story, texts
+from gridgov.demo import names, news, sealed, story, texts
 from gridgov.demo.darkroom import Darkroom
 from gridgov.demo.ids import uuid7_at
 from gridgov.demo.lives import Life, Step
@@ -213,12 +213,13 @@ def load(seed: int, count: int = COUNT, tell: Callable[[str], None] = lambda _li
             reported, key=itemgetter(0)
         ):  # What is needed first is drawn first.
             stage.foresee(at, grid, reporter, look)
+        sealed.foresee(stage.at, now)
         try:
             stage.play()
         finally:
             db.set_clock(None)
     news.settle_old(now)
-    return {"issues": stage.issues, "steps": stage.events, "photos": stage.taken}
+    return {"issues": stage.issues + sealed.COUNT, "steps": stage.events, "photos": stage.taken}
 
 
 def inside(geojson: str, rng: random.Random) -> tuple[float, float]:

@@ -1,7 +1,8 @@
 """Codes that follow up a report without a name: twelve letters and digits without look-alikes, in groups of four.
 
-Only a keyed hash is kept. Wrong codes are counted by the address they come from, which is then shut out for a while. The key
-comes from GRIDGOV_SEALING_KEY, else from GRIDGOV_SECRET_KEY; under another key no code opens anything any more.
+Only a keyed hash is kept. A code is made from the ticket of the form that was sent, so that a form sent twice shows the same.
+Wrong codes are counted by the address they come from, which is then shut out for a while. The key comes from
+GRIDGOV_SEALING_KEY, else from GRIDGOV_SECRET_KEY; under another key no code opens anything any more.
 """
 
 import hashlib
@@ -10,6 +11,7 @@ import re
 import secrets
 from datetime import datetime, timedelta
 
+import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from gridgov.db import session, utcnow
@@ -30,9 +32,19 @@ def use(secret: str) -> None:
     _secret = secret.encode()
 
 
-def mint() -> str:
-    """A new code, as it is shown: 7KQ2-M9XD-4HTP."""
-    plain = "".join(secrets.choice(SIGNS) for _sign in range(LENGTH))
+def ticket() -> str:
+    """A secret for one form: sending the form twice makes one report, with one code."""
+    return secrets.token_urlsafe(24)
+
+
+def of_ticket(ticket: str) -> str:
+    """The code of a ticket, as it is shown: 7KQ2-M9XD-4HTP. Nobody can work it out without our key."""
+    number = int.from_bytes(_keyed("code", ticket))
+    signs = []
+    for _sign in range(LENGTH):  # 256 bits over 59: no sign is likelier than another by more than 2^-190.
+        number, at = divmod(number, len(SIGNS))
+        signs.append(SIGNS[at])
+    plain = "".join(signs)
     return "-".join(plain[n : n + GROUP] for n in range(0, LENGTH, GROUP))
 
 
@@ -53,14 +65,15 @@ def count_failure(address: str) -> None:
     Right codes do not count back: whoever holds one could guess others for ever.
     """
     key = _keyed("address", address)
+    session.execute(sa.delete(CodeGuard).where(CodeGuard.failed_at < utcnow() - FORGET))
     session.execute(insert(CodeGuard).values(address=key, failures=0).on_conflict_do_nothing())
     guard = session.get_one(CodeGuard, key, with_for_update=True, populate_existing=True)
     now = utcnow()
-    guard.failures = 1 if guard.failed_at and guard.failed_at < now - FORGET else guard.failures + 1
-    guard.failed_at = now
+    guard.failures, guard.failed_at = guard.failures + 1, now
     over = guard.failures - LOCK_AFTER
     if over >= 0:
         guard.locked_until = now + timedelta(seconds=min(MOST_S, FIRST_S * 2 ** min(over, 30)))
+    session.flush()
 
 
 def _keyed(purpose: str, text: str) -> bytes:

@@ -1,11 +1,13 @@
 """Shapes of looks at identities, and of reports without a name, in the API and in forms."""
 
+import functools
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from gridgov.i18n import _
 from gridgov.identity.looks import PURPOSES
+from gridgov.issues.schemas import ReportSchema, act_schema
 
 SOME_WORDS = validate.Regexp(r"(?s).*\S")
 
@@ -49,3 +51,67 @@ class LooksSchema(Schema):
 
     items = fields.List(fields.Nested(LookLineSchema))
     next = fields.String(allow_none=True)
+
+
+class AnonymousReportSchema(ReportSchema):
+    """A problem reported by nobody. `ticket`: a secret of yours; sent again it gives the same report and code."""
+
+    class Meta:
+        """What only a person has."""
+
+        exclude = ("id", "photos", "confidential")
+
+    ticket = fields.String(load_default=None, validate=validate.Regexp(r"^[A-Za-z0-9_-]{22,64}$"))
+
+
+class FollowUpCodeSchema(Schema):
+    """A follow-up code; blanks, dashes and small letters do not matter."""
+
+    code = fields.String(required=True, validate=validate.Length(min=1, max=40))
+
+
+class ReceiptSchema(Schema):
+    """What was recorded. `code` is shown here alone: without it nobody can follow the report up."""
+
+    number = fields.String()
+    code = fields.String()
+
+
+class FollowedEventSchema(Schema):
+    """A step that a reporter reads; people are not named."""
+
+    seq = fields.Integer()
+    name = fields.String()
+    label = fields.String()
+    unit = fields.String()
+    words = fields.String()
+    at = fields.DateTime(format="iso")
+
+
+class FollowedSchema(Schema):
+    """A report as its code shows it: where it stands, in words too, the steps, and the moves open to you."""
+
+    number = fields.String()
+    state = fields.String()
+    explained = fields.String()
+    category = fields.String(attribute="category_code")
+    text = fields.String()
+    generation = fields.Integer()
+    reported_at = fields.DateTime(format="iso")
+    due_at = fields.DateTime(format="iso", allow_none=True)
+    ended_at = fields.DateTime(format="iso", allow_none=True)
+    on_time = fields.Boolean(allow_none=True)
+    solved = fields.Boolean(allow_none=True)
+    satisfaction = fields.Integer(allow_none=True)
+    events = fields.List(fields.Nested(FollowedEventSchema))
+    transitions = fields.List(fields.String())
+
+
+@functools.cache
+def follow_up_act_schema() -> type[Schema]:
+    """A move as in the API of issues, with the code that allows it."""
+    members = {
+        "code": FollowUpCodeSchema._declared_fields["code"],
+        "__doc__": "A move to make on the report of this code.",
+    }
+    return type("FollowUpActSchema", (act_schema(),), members)
