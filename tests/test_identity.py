@@ -105,6 +105,10 @@ def test_nobody_but_the_reporter_reads_the_name_by_default_not_even_the_city_off
         event = client.get(f"/api/v1/issues/{issue.id}/events", city.person(key)).get_json()["items"][0]
         assert (event["actor"], event["hash"], event["actor_role"]) == (None, None, "reporter")
     assert "刘大娘" in client.page(f"/issues/{issue.id}", city.resident).get_data(as_text=True)
+    # No hash of a later event either: each covers the one before it, and so the reporter's id.
+    actions.act(db.session.get_one(actions.Issue, issue.id), "accept", actor=city.micro_chief)
+    items = client.get(f"/api/v1/issues/{issue.id}/events", city.micro_chief).get_json()["items"]
+    assert [(event["actor"], event["hash"]) for event in items] == [(None, None), ("肖建国", None)]
     own = client.get(f"/api/v1/issues/{issue.id}/events", city.resident).get_json()["items"][0]
     assert own["actor"] == "刘大娘" and len(own["hash"]) == 64
 

@@ -169,7 +169,7 @@ class EventSchema(Schema):
     at = fields.DateTime(format="iso")
     hash = fields.Function(
         lambda e: e["hash"] and e["hash"].hex(),
-        metadata={"type": ["string", "null"], "description": "null where the actor is sealed"},
+        metadata={"type": ["string", "null"], "description": "null where the reporter is sealed"},
     )
 
 
@@ -267,6 +267,8 @@ def issue_dict(row: queries.Row, person: Person, moves: list[Any] | None = None)
 def event_dicts(story: queries.Story) -> list[dict[str, Any]]:
     """What EventSchema shows of each event."""
     found = []
+    # A hash covers who did it and all before it: whoever knows somebody's id could try whether it fits.
+    hidden = story.sealed and story.row.issue.reporter_id is not None
     for event in story.events:
         actor = story.actor(event)
         unit = story.names.unit(event.unit_code, event.department_id)
@@ -274,7 +276,6 @@ def event_dicts(story: queries.Story) -> list[dict[str, Any]]:
             event.model_dump()
             | {"actor": actor and actor.name, "photos": story.photos.get(event.seq, [])}
             | {"unit": {"unit_code": event.unit_code, "department_id": event.department_id, "name": unit}}
-            # The hash covers who did it: whoever knows a person's id could try it out.
-            | ({"hash": None} if event.actor_id and actor is None else {})
+            | ({"hash": None} if hidden else {})
         )
     return found
