@@ -253,6 +253,23 @@ def test_the_codes_holder_does_what_a_reporter_does(client, city):
     assert db.session.get_one(Issue, issue_id, populate_existing=True).state == "withdrawn"
 
 
+def test_a_photo_that_is_none_refuses_the_step_and_keeps_the_words(client, city):
+    _issue, code = made()
+    opened(client, code)
+    answer = client.form("/follow-up/report", {"name": "note", "note": "他们换地方了", "photos": [(io.BytesIO(b"none"), "a.jpg")]})
+    assert answer.status_code == 422 and "他们换地方了" in text(answer)
+    assert db.session.scalars(sa.select(IssueEvent.name)).all() == ["report"]
+
+
+def test_who_is_signed_in_reports_without_a_name_all_the_same(client, city):
+    person = city.resident
+    assert "您已登录" in text(client.page("/anonymous", person))
+    assert client.form("/anonymous", {**BODY, "ticket": TICKET}, person).status_code == 200
+    issue = db.session.scalars(sa.select(Issue)).one()
+    assert issue.reporter_id is None
+    assert client.get("/api/v1/issues?view=reported", city.resident).get_json()["items"] == []
+
+
 def test_a_page_that_is_out_of_date_moves_nothing(client, city):
     issue, code = made()
     issue_id = issue.id

@@ -32,6 +32,7 @@ from gridgov.people import limits
 from gridgov.people.csrf import redraw
 from gridgov.people.pages import read
 from gridgov.photos import actions as photos, settings, uploads
+from gridgov.photos.images import PhotoRefused, PhotoTooLarge
 from gridgov.web import public
 
 bp = Blueprint("anonymous", __name__, template_folder="templates")
@@ -196,6 +197,8 @@ def act() -> ResponseReturnValue:
         )
     except (Conflict, IllegalTransition) as error:
         return _page(issue, status=error.status, notice=error.message)
+    except (PhotoRefused, PhotoTooLarge, TooMany) as error:  # Of a photo: the words are shown again.
+        return _page(issue, status=error.status, opened=name, notice=f"{error.message} {_again()}".rstrip())
     flash(_("Done: %(step)s.", step=words.happened(name)), "success")
     return redirect(url_for("anonymous.followed"), 303)
 
