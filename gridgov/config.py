@@ -46,6 +46,9 @@ class Config:
     login_ip_rate: str = "60 per minute"
     intake_rate: str = "60 per hour"
     upload_rate: str = "240 per hour"
+    look_rate: str = "20 per hour"
+    anonymous_rate: str = "10 per hour"
+    code_rate: str = "20 per minute"
     rate_limits: bool = True
     db_pool_size: int = 8
     statement_timeout_ms: int = 15_000

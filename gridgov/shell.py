@@ -77,6 +77,8 @@ def _items(person: Person) -> list[NavItem]:
     if Role.AUDITOR in people.roles(person):
         to = "people.all_sign_ins"
         items.insert(-1, NavItem(to, _("Log of sign-ins"), "history", here == to, on="desk"))
+        to = "identity.listing"
+        items.insert(-1, NavItem(to, _("Looks at identities"), "lock", here == to, on="desk"))
     if Role.ADMINISTRATOR in people.roles(person):
         for to, label, icon, n in (
             ("worktime.calendar", _("Calendar"), "clock", 0), ("deliveries.troubled", _("Messages outside"), "send", 0),

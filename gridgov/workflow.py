@@ -168,8 +168,8 @@ class Workflow:
 
     def _transition(self, name: str) -> Transition:
         at = ("transitions", name)
-        lists = {"guard", "do", "needs", "may", "tells", "starts", "stops"}
-        more = {"emits", "urgency", "button", "icon", "explain", "clock"}
+        lists = {"guard", "do", "needs", "may", "tells", "starts", "stops", "recalls"}
+        more = {"internal", "emits", "urgency", "button", "icon", "explain", "clock"}
         raw = self.file.need(at, {"label", "from", "to", "by"}, lists | more)
         self.file.texts(at, "to", "button", "icon", "emits", "urgency", "clock")
         if raw.get("clock", "restart") not in CLOCKS:
@@ -178,6 +178,8 @@ class Workflow:
             raise self.file.fail((*at, "urgency"), f"must be one of {', '.join(URGENCIES)}")
         if raw.get("button", "plain") not in BUTTONS:
             raise self.file.fail((*at, "button"), f"must be one of {', '.join(sorted(BUTTONS))}")
+        if type(raw.get("internal", False)) is not bool:
+            raise self.file.fail((*at, "internal"), "must be true or false")
         return Transition(
             name, self.file.words((*at, "label")), self._sources(at, raw["from"]), raw["to"],
             frozenset(self._list((*at, "by"))),
@@ -186,6 +188,7 @@ class Workflow:
             urgency=raw.get("urgency", "normal"), button=raw.get("button", "plain"), icon=raw.get("icon", "arrow-right"),
             explain=self.file.words((*at, "explain")) if "explain" in raw else None, clock=raw.get("clock", "restart"),
             starts=self._list((*at, "starts")), stops=self._list((*at, "stops")),
+            internal=raw.get("internal", False), recalls=self._list((*at, "recalls")),
         )  # fmt: skip
 
     def _sources(self, at: tuple[str | int, ...], given: Any) -> tuple[str, ...]:

@@ -48,7 +48,8 @@ class Transition:
 
     `clock`: what becomes of the deadline of the state it leaves. restart: it is over; hold: it stops; go_on: the one that
     was stopped before runs on with what was left; anew: the state stays and its deadline begins again. `starts` and `stops`
-    name clocks that run beside it.
+    name clocks that run beside it. An `internal` move is not shown to who only reported it; `recalls`: what they read with
+    this one of the request that it decides.
     """
 
     name: str
@@ -69,6 +70,8 @@ class Transition:
     clock: str = "restart"
     starts: tuple[str, ...] = ()
     stops: tuple[str, ...] = ()
+    internal: bool = False
+    recalls: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from gridgov.workflow import SAME, Transition, Workflow
 
-SYSTEM = "system"
+SYSTEM, REPORTER = "system", "reporter"
 
 
 def prove(
@@ -49,6 +49,7 @@ def prove(
             if not flow.states[source].open and not _reopens(flow, t):
                 why = "only somebody can, under a condition, and back into an open state"
                 raise file.fail((*at, "from"), f"{t.name} leaves {source!r}, which is an end: {why}")
+    _prove_what_reporters_read(flow)
     _prove_warnings(flow, audiences)
     _prove_time(flow, limits)
     _prove_clocks(flow)
@@ -61,6 +62,18 @@ def _reopens(flow: Workflow, t: Transition) -> bool:
     ends = not any(flow.states[name].open for name in t.sources)
     back = t.to != SAME and flow.states[t.to].open
     return ends and back and bool(t.guard) and SYSTEM not in t.by and t.clock == "restart"
+
+
+def _prove_what_reporters_read(flow: Workflow) -> None:
+    """What is internal is not the reporter's, and what a decision recalls are fields."""
+    for t in flow.transitions.values():
+        at = ("transitions", t.name)
+        if t.internal and (REPORTER in t.by or REPORTER in t.tells):
+            why = f"{t.name} is internal: the reporter can neither make it nor be told of it"
+            raise flow.file.fail((*at, "internal"), why)
+        for i, name in enumerate(t.recalls):
+            if name not in flow.fields:
+                raise flow.file.fail((*at, "recalls", i), f"unknown field {name!r} in {t.name}.recalls")
 
 
 def _prove_warnings(flow: Workflow, audiences: set[str]) -> None:

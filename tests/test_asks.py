@@ -306,7 +306,7 @@ def test_the_page_tells_who_did_it_in_which_role(city, client, language):
         "reporter", "micro_chief", "worker", "village_chief"
     }  # fmt: skip
     address = f"/issues/{issue.id}"
-    for who in ("worker", "village_chief", "resident"):
+    for who in ("worker", "resident", "village_chief"):
         people.set_preferences(city.person(who), language=language)
         page = client.page(address, city.person(who))
         assert page.status_code == 200

@@ -16,7 +16,7 @@ from PIL import Image
 from gridgov import db, demo, migrate, timers
 from gridgov.app import create_app
 from gridgov.db import session
-from gridgov.demo import city, cli, issues, lives, pictures, scenes, story, texts
+from gridgov.demo import city, cli, issues, lives, pictures, scenes, sealed, story, texts
 from gridgov.demo.ids import uuid7_at
 from gridgov.errors import Conflict
 from gridgov.grids import queries as grids
@@ -223,7 +223,7 @@ def test_the_story_has_what_it_takes_to_go_through(there):
 
 def test_issues_were_played_by_the_actions_and_stand_in_many_states(there):
     states = set(session.scalars(sa.select(Issue.state).distinct()))
-    assert count(Issue) == COUNT + len(issues.FRESH) + len(scenes.SCENES)
+    assert count(Issue) == COUNT + len(issues.FRESH) + len(scenes.SCENES) + sealed.COUNT
     assert {"closed", "accepted", "reported"} <= states <= set(flow.current().states)
     assert count(IssueEvent) > 4 * COUNT
     assert count(Hop) > COUNT

@@ -65,6 +65,7 @@ class Walk(RolledBack):
         self.clocks: dict[UUID, Clock] = {}
         self.away: dict[str, tuple[Any, ...]] = {}
         self.done: set[str] = set()
+        self.able: dict[UUID, dict[str, list[Transition]]] = {}
 
     @initialize(grave=st.booleans(), place=st.sampled_from([seed.MICRO, seed.VILLAGE, seed.TOWNSHIP]))
     def begin(self, grave: bool, place: str) -> None:
@@ -79,7 +80,7 @@ class Walk(RolledBack):
         """Some moves, one after the other, each one of those that are open to somebody; an end is not often among them."""
         for _n in range(steps):
             issue = db.session.get_one(Issue, self.issues[which])
-            able = self._open(issue)
+            able = self.able[issue.id]
             if not any(able.values()):
                 return
             moves = {move.name: move for mine in able.values() for move in mine}
@@ -90,7 +91,7 @@ class Walk(RolledBack):
             move = moves[data.draw(st.sampled_from(names))]
             who = [key for key, mine in able.items() if move in mine]
             self._make(issue.id, data.draw(st.sampled_from(who)), move, data)
-            self.one_owner_one_deadline_and_a_way_out()
+            self._check(which)
 
     @rule(which=st.integers(0, 1), key=st.sampled_from(WALKERS), data=st.data())
     def overstep(self, which: int, key: str, data: Any) -> None:
@@ -149,18 +150,22 @@ class Walk(RolledBack):
 
     @invariant()
     def one_owner_one_deadline_and_a_way_out(self) -> None:
-        for issue_id in self.issues:
-            db.session.expire_all()
-            issue = db.session.get_one(Issue, issue_id)
-            state = flow.current().states[issue.state]
-            self._adds_up(issue)
-            live = db.session.scalars(LIVE, {"issue": issue.id}).all()
-            if not state.open:
-                assert (live, issue.due_at, issue.asked_kind, issue.clocks) == ([], None, None, []), issue.state
-                continue
-            assert (issue.unit_code is None) != (issue.department_id is None)
-            self._one_deadline(issue, state.due or "", live)
-            assert self._way_out(issue), f"{issue.state} at {issue.unit_code or issue.department_id} has no way out"
+        for which in range(len(self.issues)):
+            self._check(which)
+
+    def _check(self, which: int) -> None:
+        db.session.expire_all()
+        issue = db.session.get_one(Issue, self.issues[which])
+        state = flow.current().states[issue.state]
+        self._adds_up(issue)
+        self.able[issue.id] = self._open(issue)
+        live = db.session.scalars(LIVE, {"issue": issue.id}).all()
+        if not state.open:
+            assert (live, issue.due_at, issue.asked_kind, issue.clocks) == ([], None, None, []), issue.state
+            return
+        assert (issue.unit_code is None) != (issue.department_id is None)
+        self._one_deadline(issue, state.due or "", live)
+        assert self._way_out(issue), f"{issue.state} at {issue.unit_code or issue.department_id} has no way out"
 
     def _adds_up(self, issue: Issue) -> None:
         """Its units follow one another without a gap or an overlap, from the report to the end or to now."""
@@ -200,7 +205,7 @@ class Walk(RolledBack):
 
     def _way_out(self, issue: Issue) -> bool:
         """Somebody can move it out of its state, or the system will when its time is over."""
-        if any(move.to != SAME for moves in self._open(issue).values() for move in moves):
+        if any(move.to != SAME for moves in self.able[issue.id].values() for move in moves):
             return True
         for name in flow.current().states[issue.state].overdue:
             move = Move(issue, flow.current().transitions[name], None, frozenset({flow.SYSTEM}), self.moment())

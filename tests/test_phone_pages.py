@@ -309,7 +309,7 @@ def test_a_confidential_report_shows_no_name(client, city):
     page = body(client.page(f"/issues/{given['id']}", city.micro_chief))
     assert "刘大娘" not in page
     assert "刘大娘" in body(client.page(f"/issues/{given['id']}", city.resident))
-    assert "刘大娘" in body(client.page(f"/issues/{given['id']}", city.city_office))
+    assert "刘大娘" not in body(client.page(f"/issues/{given['id']}", city.city_office))
 
 
 # Lists ------------------------------------------------------------------------------------------------------

@@ -23,6 +23,8 @@ from tests.factories import photo_of
 PUBLIC = {
     "assets", "static", "robots", "favicon", "display.messages", "display.switch_language", "display.switch_elder",
     "health.alive", "health.ready", "monitoring.scrape", "people.login", "people.enter", "api.people.csrf",
+    "anonymous.form", "anonymous.send", "anonymous.enter", "anonymous.check", "anonymous.leave", "anonymous.followed",
+    "anonymous.act", "anonymous.photo", "api.identity.report", "api.identity.follow", "api.identity.follow_act",
     "issues.suspended_list", "api.issues.list_suspended",
 }  # fmt: skip
 # API routes that answer with something else than a schema's JSON.

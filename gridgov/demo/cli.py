@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from gridgov import db, demo as demo_city
 from gridgov.db import session
-from gridgov.demo import city, issues, people, story
+from gridgov.demo import city, issues, people, sealed, story
 from gridgov.errors import Conflict
 from gridgov.grids.models import Grid, Level
 from gridgov.grids.queries import under
@@ -42,6 +42,7 @@ def show_logins() -> None:
     """Say whom one can sign in as."""
     for label, name, phone, password in demo_city.logins():
         click.echo(f"{phone}  {password}  {name}  {pick(label)}")
+    click.echo(_("Code of the report without a name, for the page /follow-up: %(code)s", code=sealed.code()))
 
 
 def run(seed: int = SEED, count: int = issues.COUNT, tell: Callable[[str], None] = click.echo) -> list[str]:

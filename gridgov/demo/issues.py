@@ -22,7 +22,7 @@ import sqlalchemy as sa
 
 from gridgov import db, timers
 from gridgov.db import session, utcnow
-from gridgov.demo import names, news, scenes, story, texts
+from gridgov.demo import names, news, scenes, sealed, story, texts
 from gridgov.demo.darkroom import Darkroom
 from gridgov.demo.ids import uuid7_at
 from gridgov.demo.lives import Life, Step
@@ -218,12 +218,13 @@ def load(seed: int, count: int = COUNT, tell: Callable[[str], None] = lambda _li
         ):  # What is needed first is drawn first.
             stage.foresee(at, grid, reporter, look)
         scenes.foresee(now, random.Random(f"{seed}/scenes"), stage.at, stage.after_work)
+        sealed.foresee(stage.at, now)
         try:
             stage.play()
         finally:
             db.set_clock(None)
     news.settle_old(now)
-    return {"issues": stage.issues + len(scenes.SCENES), "steps": stage.events, "photos": stage.taken}
+    return {"issues": stage.issues + len(scenes.SCENES) + sealed.COUNT, "steps": stage.events, "photos": stage.taken}
 
 
 def inside(geojson: str, rng: random.Random) -> tuple[float, float]:

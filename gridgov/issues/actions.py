@@ -16,6 +16,7 @@ from gridgov.errors import Conflict, Invalid
 from gridgov.grids import queries as grids
 from gridgov.i18n import _
 from gridgov.issues import clocks, flow, intake
+from gridgov.issues.accused import named
 from gridgov.issues.models import Category, Issue, IssueEvent, IssuePhoto
 from gridgov.people import queries as people
 from gridgov.people.models import Person
@@ -42,21 +43,24 @@ APPEND = sa.text(
 )  # fmt: skip
 
 FREE_PHOTOS = sa.select(sa.func.count()).where(
-    Photo.id == sa.any_(sa.bindparam("ids", type_=sa.ARRAY(sa.Uuid))), Photo.owner_id == sa.bindparam("owner", type_=sa.Uuid),
+    Photo.id == sa.any_(sa.bindparam("ids", type_=sa.ARRAY(sa.Uuid))),
+    Photo.owner_id.is_not_distinct_from(sa.bindparam("owner", type_=sa.Uuid)),
     ~sa.exists().where(IssuePhoto.photo_id == Photo.id),
 )  # fmt: skip
 ADD_PHOTO = sa.insert(IssuePhoto).inline()
 
 
 def report(
-    *, actor: Person, category: str, text: str, id: UUID | None = None, grid_code: str | None = None,
+    *, actor: Person | None, category: str, text: str, id: UUID | None = None, grid_code: str | None = None,
     lat: float | None = None, lon: float | None = None, accuracy_m: int | None = None, address: str | None = None,
-    photos: Sequence[UUID] = (), confidential: bool = False,
+    photos: Sequence[UUID] = (), confidential: bool = False, accused: str | None = None, follow_up_hash: bytes | None = None,
 ) -> tuple[Issue, bool]:  # fmt: skip
     """Record a problem and make the grid it lies in answerable. Returns (issue, whether it is new).
 
     The grid is the one chosen, else the one that contains the position (WGS-84 degrees). The same `id` sent again by
     the same reporter gives the issue as it is; by another, Conflict. Raises Invalid, having changed nothing.
+    `accused` is the code of the grid or department it is about: it begins one level above. actor None is whoever has the
+    code of `follow_up_hash` (gridgov/identity). Both are sealed.
     """
     kind = intake.known(category, id)
     if id is not None and (kind is None or kind.taken_by is not None) and (before := _replayed(id, actor)):
@@ -66,11 +70,14 @@ def report(
     if kind.photos_required and not photos:
         raise Invalid(_("This category needs a photo."), code="photo_needed", field="photos")
     place = _place(grid_code, lat, lon)
+    about = named(accused) if accused else None
     now = utcnow()
     issue = Issue(
         id=id or uuid7(), number="", grid_code=place.code, category_code=kind.code, line=kind.line, grade=kind.grade,
-        text=text.strip(), lat=lat, lon=lon, accuracy_m=accuracy_m, address=address, reporter_id=actor.id,
-        confidential=confidential or kind.confidential, state=flow.current().start, unit_code=place.code, reported_at=now,
+        text=text.strip(), lat=lat, lon=lon, accuracy_m=accuracy_m, address=address, reporter_id=actor and actor.id,
+        follow_up_hash=follow_up_hash, confidential=confidential or kind.confidential or bool(about) or actor is None,
+        accused_code=about and about.code, accused_department_id=about and about.department_id,
+        state=flow.current().start, unit_code=about.above if about else place.code, reported_at=now,
     )  # fmt: skip
     _due, limit = clocks.deadline(issue, now)
     state = flow.current().states[issue.state]
@@ -93,9 +100,10 @@ def report(
 
 def act(
     issue: Issue, name: str, *, actor: Person | None, data: dict[str, Any] | None = None, expected: int | None = None,
-    locked: bool = False,
+    locked: bool = False, anonymous: bool = False,
 ) -> IssueEvent:  # fmt: skip
-    """Make the move `name` on `issue` and record who did it. actor None is the system.
+    """Make the move `name` on `issue` and record who did it. actor None is the system, or the reporter without a name
+    when `anonymous`: the caller has checked their code.
 
     `expected` is the generation the person saw: if somebody moved it meanwhile, Conflict. `locked`: the caller read it
     FOR UPDATE just now. Raises NotPermitted, IllegalTransition or Invalid, having changed nothing.
@@ -108,9 +116,8 @@ def act(
         raise Conflict(words, code="changed", state=issue.state)
     posts = people.live_posts(actor) if actor else []
     now = utcnow()
-    move = flow.current().check(
-        issue, name, actor=actor, actors=flow.actors(actor, issue, posts), at=now, data=data or {}
-    )
+    actors = frozenset({flow.REPORTER}) if anonymous else flow.actors(actor, issue, posts)
+    move = flow.current().check(issue, name, actor=actor, actors=actors, at=now, data=data or {})
     event = _make(move)
     _automatic(issue, now)
     return event
@@ -236,9 +243,9 @@ def _attach(
         batches.write(ADD_PHOTO, {"issue_id": issue.id, "photo_id": photo_id, "seq": seq, "stage": stage})
 
 
-def _replayed(id: UUID, actor: Person) -> Issue | None:
+def _replayed(id: UUID, actor: Person | None) -> Issue | None:
     before = session.get(Issue, id)
-    if before is not None and before.reporter_id != actor.id:
+    if before is not None and before.reporter_id != (actor and actor.id):
         raise Conflict(_("This report number is already taken."), code="id_taken")
     return before
 

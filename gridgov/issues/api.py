@@ -35,7 +35,7 @@ def report(**given: Any) -> Any:
     Codes of refusal: category_unknown, place_unknown, grid_unknown, photo_unknown, invalid (422), id_taken (409).
     """
     issue, new = actions.report(actor=current_user, **given)
-    return schemas.brief(issue), 201 if new else 200
+    return schemas.brief(issue, current_user), 201 if new else 200
 
 
 @bp.get("/issues")
@@ -51,7 +51,7 @@ def list_issues(view: str, sort: str, cursor: str | None, limit: int, **narrowed
         page = queues.issues(
             current_user, queues.Filter(view=view, sort=sort, **narrowed), cursor=cursor, limit=limit
         )
-    return {"items": [schemas.issue_dict(row) for row in page.rows], "next": page.next}
+    return {"items": [schemas.issue_dict(row, current_user) for row in page.rows], "next": page.next}
 
 
 @bp.get("/issues/<uuid:issue_id>")
@@ -59,7 +59,7 @@ def list_issues(view: str, sort: str, cursor: str | None, limit: int, **narrowed
 def show(issue_id: UUID) -> Any:
     """One issue, with the moves open to you."""
     issue = queries.visible(current_user, issue_id)
-    return schemas.issue_dict(queries.rows([issue])[0], queries.transitions(current_user, issue))
+    return schemas.issue_dict(queries.rows([issue])[0], current_user, queries.transitions(current_user, issue))
 
 
 @bp.get("/issues/<uuid:issue_id>/transitions")
@@ -90,7 +90,7 @@ def act(issue_id: UUID) -> Any:
     data = _move()
     name, expected = data.pop("name"), data.pop("generation")
     actions.act(issue, name, actor=current_user, data=data, expected=expected, locked=True)
-    return schemas.brief(issue)
+    return schemas.brief(issue, current_user)
 
 
 @bp.get("/public/suspended")

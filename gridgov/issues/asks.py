@@ -40,7 +40,8 @@ LEFT_BY = sa.select(
 )  # fmt: skip
 URGED = sa.select(
     sa.exists().where(
-        IssueEvent.issue_id == sa.bindparam("issue"), IssueEvent.name == "urge", IssueEvent.actor_id == sa.bindparam("by"),
+        IssueEvent.issue_id == sa.bindparam("issue"), IssueEvent.name == "urge",
+        IssueEvent.actor_id.is_not_distinct_from(sa.bindparam("by", type_=sa.Uuid)),  # Nobody: whoever reported it anonymously.
         IssueEvent.at >= sa.bindparam("since"),
     )
 )  # fmt: skip

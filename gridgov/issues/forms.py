@@ -15,7 +15,7 @@ from gridgov.web import load
 Take = Callable[[str], list[UUID]]
 
 
-def read_move(actor: Person, take: Take | None = None) -> tuple[str, dict[str, Any], int | None]:
+def read_move(actor: Person | None, take: Take | None = None) -> tuple[str, dict[str, Any], int | None]:
     """(name, data, generation seen) of a move sent as a form. Photos are files, or ids of photos sent before.
 
     Raises Invalid with messages by field; photos are taken last, when all else is right. `take` gives the photos
@@ -51,7 +51,7 @@ def read_report(actor: Person, take: Take | None = None) -> dict[str, Any]:
     return data
 
 
-def take_files(field: str, actor: Person) -> list[UUID]:
+def take_files(field: str, actor: Person | None) -> list[UUID]:
     """Take the files sent under a field as photos of the actor. Raises the photo's own refusal, naming the field."""
     taken = []
     for file in uploads.received(field):

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from gridgov import batches
 from gridgov.calendars import Calendar
 from gridgov.db import TZ, session
+from gridgov.issues import accused
 from gridgov.issues.models import Hop, Issue
 from gridgov.limits import Clock
 from gridgov.people.models import Department
@@ -61,6 +62,7 @@ def returned(issue: Issue) -> bool:
 
 def move(move: Move, *, unit_code: str | None = None, department_id: UUID | None = None) -> None:
     """Close the present hop and open the next at one grid or one department."""
+    accused.refuse(move.subject, unit_code, department_id)
     leave(move)
     enter(move, unit_code=unit_code, department_id=department_id)
 

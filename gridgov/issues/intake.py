@@ -25,11 +25,11 @@ WRITE = sa.text(
     """
     WITH new AS (
         INSERT INTO issues (id, number, grid_code, category_code, line, grade, text, lat, lon, accuracy_m, address,
-            reporter_id, confidential, state, unit_code, hop_n, generation, due_at, warn_at, due_provisional,
-            rework_count, reported_at)
+            reporter_id, follow_up_hash, confidential, accused_code, accused_department_id, state, unit_code, hop_n,
+            generation, due_at, warn_at, due_provisional, rework_count, reported_at)
         VALUES (:id, :prefix || lpad(next_number(:day)::text, 4, '0'), :grid_code, :category_code, :line, :grade, :text,
-            :lat, :lon, :accuracy_m, :address, :reporter_id, :confidential, :state, :unit_code, 1, 0, :due_at, :warn_at,
-            :due_provisional, 0, :reported_at)
+            :lat, :lon, :accuracy_m, :address, :reporter_id, :follow_up_hash, :confidential, :accused_code,
+            :accused_department_id, :state, :unit_code, 1, 0, :due_at, :warn_at, :due_provisional, 0, :reported_at)
         ON CONFLICT (id) DO NOTHING
         RETURNING id, number
     ), hop AS (
@@ -48,12 +48,13 @@ WRITE = sa.text(
     """
 ).bindparams(
     sa.bindparam("id", type_=sa.Uuid), sa.bindparam("reporter_id", type_=sa.Uuid), sa.bindparam("due_at", type_=TZ),
+    sa.bindparam("accused_department_id", type_=sa.Uuid), sa.bindparam("follow_up_hash", type_=sa.LargeBinary),
     sa.bindparam("warn_at", type_=TZ), sa.bindparam("reported_at", type_=TZ), sa.bindparam("day", type_=sa.Date),
     sa.bindparam("warn_s", type_=sa.Integer), sa.bindparam("accuracy_m", type_=sa.Integer),
     sa.bindparam("lat", type_=sa.Float), sa.bindparam("lon", type_=sa.Float),
     *(sa.bindparam(name, type_=sa.Text) for name in (
         "prefix", "grid_code", "category_code", "line", "grade", "text", "address", "state", "unit_code", "role", "timer",
-        "clock",
+        "clock", "accused_code",
     )),
 )  # fmt: skip
 
@@ -91,7 +92,8 @@ def write(
         name: getattr(issue, name)
         for name in (
             "id", "grid_code", "category_code", "line", "grade", "text", "lat", "lon", "accuracy_m", "address",
-            "reporter_id", "confidential", "state", "unit_code", "due_at", "warn_at", "due_provisional", "reported_at",
+            "reporter_id", "follow_up_hash", "confidential", "accused_code", "accused_department_id", "state",
+            "unit_code", "due_at", "warn_at", "due_provisional", "reported_at",
         )
     }  # fmt: skip
     values |= {

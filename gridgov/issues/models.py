@@ -49,6 +49,8 @@ class Issue(Model, table=True):
     `parts` counts the parts ever given to other units (part_models.py), `parts_open` those not settled. `complex`: a department
     has the longer limit. `appeal` is what became of the reporter's appeal against "not accepted", if there was one.
     `on_time`, `solved` and `satisfaction` (1 to 5) are three separate results.
+    Without a reporter it is anonymous, and `follow_up_hash` tells the code that follows it. `accused_*` is whom it is about:
+    that unit never has it, and its people do not see it (gridgov/issues/accused.py).
     """
 
     __tablename__ = "issues"
@@ -74,6 +76,21 @@ class Issue(Model, table=True):
         sa.CheckConstraint("parts >= parts_open AND parts_open >= 0 AND reopen_count >= 0", name="parts_counted"),
         sa.CheckConstraint("ended_at IS NULL OR parts_open = 0", name="ended_without_parts"),
         sa.CheckConstraint("appeal IN ('open', 'upheld', 'admitted')", name="appeal_known"),
+        sa.CheckConstraint("(reporter_id IS NULL) <> (follow_up_hash IS NULL)", name="one_reporter"),
+        sa.CheckConstraint("accused_code IS NULL OR accused_department_id IS NULL", name="one_accused"),
+        sa.CheckConstraint(
+            "confidential OR (accused_code IS NULL AND accused_department_id IS NULL AND reporter_id IS NOT NULL)",
+            name="must_be_sealed",
+        ),
+        sa.CheckConstraint("length(accused_code) > 6", name="accused_has_above"),
+        sa.CheckConstraint(
+            "left(unit_code, length(accused_code)) <> accused_code AND left(decides_code, length(accused_code)) <> accused_code"
+            " AND department_id <> accused_department_id",
+            name="never_with_accused",
+        ),
+        sa.Index(
+            "uq_issues_follow_up_hash", "follow_up_hash", unique=True, postgresql_where=sa.text("follow_up_hash IS NOT NULL")
+        ),
         sa.Index("ix_issues_supervised", "id", postgresql_where=sa.text("supervisor_id IS NOT NULL AND ended_at IS NULL")),
         sa.Index("ix_issues_suspended", "id", postgresql_where=sa.text("state = 'suspended'")),
         sa.Index("ix_issues_decides", "decides_code", "due_at", postgresql_where=sa.text("decides_code IS NOT NULL")),
@@ -88,7 +105,7 @@ class Issue(Model, table=True):
             "ix_issues_open_place",
             "grid_code",
             postgresql_ops={"grid_code": "text_pattern_ops"},
-            postgresql_include=["due_at", "warn_at", "state", "generation"],
+            postgresql_include=["due_at", "warn_at", "state", "generation", "accused_code", "accused_department_id"],
             postgresql_where=sa.text("ended_at IS NULL"),
         ),
         sa.Index("ix_issues_open_due", "due_at", "id", postgresql_where=sa.text("ended_at IS NULL")),
@@ -107,8 +124,11 @@ class Issue(Model, table=True):
     lon: float | None = None
     accuracy_m: int | None = None
     address: str | None = Field(default=None, max_length=200)
-    reporter_id: UUID = Field(foreign_key="persons.id")
+    reporter_id: UUID | None = Field(default=None, foreign_key="persons.id")
+    follow_up_hash: bytes | None = Field(default=None, sa_type=sa.LargeBinary)
     confidential: bool = False
+    accused_code: str | None = Field(default=None, foreign_key="grids.code", sa_type=sa.Text)
+    accused_department_id: UUID | None = Field(default=None, foreign_key="departments.id")
     state: str = Field(max_length=30)
     unit_code: str | None = Field(default=None, foreign_key="grids.code", sa_type=sa.Text)
     department_id: UUID | None = Field(default=None, foreign_key="departments.id")

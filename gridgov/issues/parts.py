@@ -14,7 +14,7 @@ from gridgov import timers
 from gridgov.db import TZ, session
 from gridgov.errors import Invalid
 from gridgov.i18n import _
-from gridgov.issues import asks, clocks, flow, hops, part_models, part_words
+from gridgov.issues import accused, asks, clocks, flow, hops, part_models, part_words
 from gridgov.issues.models import Issue
 from gridgov.issues.part_models import ASSIST, DECLINED, DONE, JOINT, OPEN, WITHDRAWN, Part
 from gridgov.limits import Limit
@@ -122,6 +122,7 @@ def _concerns(move: Move, *parts: Part) -> None:
 
 def _give(move: Move, kind: str, *, unit: str | None = None, department: Department | None = None) -> None:
     issue = move.subject
+    accused.refuse(issue, unit, department.id if department else None)
     issue.parts += 1
     issue.parts_open += 1
     at_unit = any(":" not in name for name in move.transition.by & move.actors)

@@ -17,7 +17,7 @@ from gridgov.db import session, utcnow
 from gridgov.errors import Invalid, NotFound
 from gridgov.grids import queries as grids
 from gridgov.i18n import _
-from gridgov.issues import flow, part_models
+from gridgov.issues import accused, flow, part_models, telling
 from gridgov.issues.models import Category, Hop, Issue, IssueEvent, IssuePhoto
 from gridgov.issues.names import Names, unit_names
 from gridgov.people import queries as people
@@ -28,13 +28,12 @@ from gridgov.workflow import Transition
 COLOURS = ("red", "yellow", "green")
 SORTS = ("due", "newest")
 VIEWS = ("mine", "all")
-SEES_REPORTER = {Role.CITY_OFFICE}
 
 
 def in_sight(person: Person) -> sa.ColumnElement[bool]:
     """The SQL condition that this person may see an issue: reported it, or a post reaches it today. A post on a grid reaches what
     lies under it, and what a unit or department under it answers for, has a part of or is to decide; a department what it was
-    given, whole or in part.
+    given, whole or in part. Nobody's post reaches what is about their own unit.
     """
     return _sight(Issue.reporter_id == person.id, people.reach(person))
 
@@ -50,7 +49,7 @@ def visible(person: Person, issue_id: UUID, *, lock: bool = False) -> Issue:
 
 
 def _sight(reported: sa.ColumnElement[bool], reach: people.Reach) -> sa.ColumnElement[bool]:
-    ways = [reported]
+    ways: list[sa.ColumnElement[bool]] = []
     for code in sorted(reach.grids):
         ways += [grids.under(column, code) for column in (Issue.grid_code, Issue.unit_code, Issue.decides_code)]
         here = sa.select(Department.id).where(grids.under(Department.grid_code, code))
@@ -58,15 +57,16 @@ def _sight(reported: sa.ColumnElement[bool], reach: people.Reach) -> sa.ColumnEl
     if reach.departments:
         given = sa.select(Hop.issue_id).where(Hop.department_id.in_(reach.departments))
         ways.append(Issue.id.in_(given))
-    return sa.or_(*ways, part_models.seen(reach)) if reach.grids or reach.departments else sa.or_(*ways)
+    if reach.grids or reach.departments:
+        ways.append(part_models.seen(reach))
+    return sa.or_(reported, sa.and_(accused.unseen_by(reach), sa.or_(sa.false(), *ways)))
 
 
 @functools.lru_cache(maxsize=2_000)
 def _one(reach: people.Reach, lock: bool) -> Any:
     """The statement for one issue within a reach. Kept, for building it costs as much as running it."""
-    query = sa.select(Issue).where(
-        Issue.id == sa.bindparam("wanted"), _sight(Issue.reporter_id == sa.bindparam("me"), reach)
-    )
+    mine = Issue.reporter_id == sa.bindparam("me")
+    query = sa.select(Issue).where(Issue.id == sa.bindparam("wanted"), _sight(mine, reach))
     return query.with_for_update().execution_options(populate_existing=True) if lock else query
 
 
@@ -78,16 +78,13 @@ def out_of_sight() -> NotFound:
 def may_see_photo(person: Person, photo: Photo) -> bool:
     """Whether a photo hangs on an issue that this person may see."""
     hung = sa.select(IssuePhoto.issue_id).where(IssuePhoto.photo_id == photo.id)
-    return bool(
-        session.scalar(sa.select(sa.select(Issue.id).where(Issue.id.in_(hung), in_sight(person)).exists()))
-    )
+    seen = sa.select(Issue.id).where(Issue.id.in_(hung), in_sight(person)).exists()
+    return bool(session.scalar(sa.select(seen)))
 
 
-def sees_reporter(person: Person, issue: Issue) -> bool:
-    """Whether the reporter's name may be shown: a confidential report shows it to the city office alone."""
-    return (
-        not issue.confidential or person.id == issue.reporter_id or bool(SEES_REPORTER & people.roles(person))
-    )
+def sees_reporter(person: Person | None, issue: Issue) -> bool:
+    """Whether the reporter's name may be shown. A sealed one is shown to themselves; all others must look, on record."""
+    return not issue.confidential or (person is not None and person.id == issue.reporter_id)
 
 
 def transitions(person: Person, issue: Issue) -> list[Transition]:
@@ -136,12 +133,13 @@ def todo(person: Person, *, cursor: str | None = None, limit: int = paging.LIMIT
 
 def todo_count(person: Person, *, most: int = 100) -> int:
     """How many issues wait for this person, counted up to `most`. On every page, so it is plain SQL."""
-    codes, departments = handled_codes(person), sorted(people.reach(person).departments)
+    codes, reach = handled_codes(person), people.reach(person)
+    departments, unseen = sorted(reach.departments), accused.unseen(reach) or "true"
     at_grids = ["unit_code = ANY(:codes)", "decides_code = ANY(:codes)", part_models.WAITS_AT_GRID]
     ways = at_grids * bool(codes) + ["department_id = ANY(:departments)", part_models.WAITS_IN_DEPARTMENT] * bool(departments)
     if not ways:
         return 0
-    some = f"SELECT 1 FROM issues WHERE ended_at IS NULL AND ({' OR '.join(ways)}) LIMIT :most"  # noqa: S608 – constants of this function.
+    some = f"SELECT 1 FROM issues WHERE ended_at IS NULL AND ({' OR '.join(ways)}) AND {unseen} LIMIT :most"  # noqa: S608 – constants of this function.
     given = {"codes": codes, "departments": departments, "most": most}
     wanted = {k: v for k, v in given.items() if f":{k}" in some}
     return session.connection().execute(sa.text(f"SELECT count(*) FROM ({some}) AS waiting"), wanted).scalar_one()  # noqa: S608
@@ -171,8 +169,9 @@ def own_units(person: Person) -> dict[str, Any]:
 
 def waits(person: Person) -> sa.ColumnElement[bool]:
     """The SQL condition that an issue is open and a unit of this person's has it, has a part to do, or is to decide."""
-    codes, departments = handled_codes(person), people.reach(person).departments
-    return sa.and_(sa.or_(sa.false(), *_belongs(codes, departments)), Issue.ended_at.is_(None))
+    codes, reach = handled_codes(person), people.reach(person)
+    belongs = sa.or_(sa.false(), *_belongs(codes, reach.departments))
+    return sa.and_(belongs, Issue.ended_at.is_(None), accused.unseen_by(reach))
 
 
 def _belongs(codes: Sequence[str], departments: frozenset[UUID]) -> list[sa.ColumnElement[bool]]:
@@ -216,19 +215,11 @@ def rows(issues: Sequence[Issue]) -> list[Row]:
     if not issues:
         return []
     names = unit_names(issues)
-    kinds = {
-        c.code: c
-        for c in session.scalars(
-            sa.select(Category).where(Category.code.in_({i.category_code for i in issues}))
-        )
-    }
-    thumbs = dict(
-        session.execute(
-            sa.select(IssuePhoto.issue_id, sa.func.min(sa.cast(IssuePhoto.photo_id, sa.Text)))
-            .where(IssuePhoto.issue_id.in_([i.id for i in issues]), IssuePhoto.stage == "before")
-            .group_by(IssuePhoto.issue_id)
-        ).all()
-    )
+    about = sa.select(Category).where(Category.code.in_({i.category_code for i in issues}))
+    kinds = {c.code: c for c in session.scalars(about)}
+    first = sa.select(IssuePhoto.issue_id, sa.func.min(sa.cast(IssuePhoto.photo_id, sa.Text)))
+    first = first.where(IssuePhoto.issue_id.in_([i.id for i in issues]), IssuePhoto.stage == "before")
+    thumbs = dict(session.execute(first.group_by(IssuePhoto.issue_id)).all())
     return [
         Row(i, kinds[i.category_code], names.place(i.grid_code), names.unit(i.unit_code, i.department_id),
             UUID(thumbs[i.id]) if i.id in thumbs else None)
@@ -260,14 +251,26 @@ class Story:
     photos: dict[int, list[UUID]]
     stages: dict[str, list[UUID]]
     reporter: str
+    sealed: bool
+    plain: bool
+
+    def actor(self, event: IssueEvent) -> Person | None:
+        """Whoever did it, if their name may be shown. Somebody sealed has a name in what they did in a post of theirs."""
+        hidden = self.sealed and event.actor_role == flow.REPORTER
+        return self.actors.get(event.actor_id) if event.actor_id and not hidden else None
 
 
-def story(person: Person, issue: Issue) -> Story:
-    """The whole of one issue as `person` may see it, in a fixed number of statements."""
+def story(person: Person | None, issue: Issue) -> Story:
+    """The whole of one issue as `person` may see it (None: who has its follow-up code), in a fixed number of statements.
+
+    Who only reported it (`plain`) reads it without what offices say to each other.
+    """
     of_issue = {"issue_id": issue.id}
-    events = session.scalars(EVENTS, of_issue).all()
+    events: Sequence[IssueEvent] = session.scalars(EVENTS, of_issue).all()
     hops = session.scalars(HOPS, of_issue).all()
-    ids = {e.actor_id for e in events if e.actor_id} | {issue.reporter_id}
+    if plain := telling.alone(person, issue, hops):
+        events = telling.events(events)
+    ids = {by for by in (issue.reporter_id, *(e.actor_id for e in events)) if by}
     actors = {p.id: p for p in session.scalars(ACTORS, {"ids": list(ids)})}
     names = unit_names([issue, *events, *hops])
     photos: dict[int, list[UUID]] = {}
@@ -278,11 +281,10 @@ def story(person: Person, issue: Issue) -> Story:
     category = session.get_one(Category, issue.category_code)
     row = Row(issue, category, names.place(issue.grid_code), names.unit(issue.unit_code, issue.department_id),
               next(iter(stages.get("before", [])), None))  # fmt: skip
-    shown = sees_reporter(person, issue)
-    reporter = actors[issue.reporter_id].name if shown else _("Confidential")
-    if not shown:
-        actors.pop(issue.reporter_id, None)
-    return Story(row, events, hops, actors, names, photos, stages, reporter)
+    sealed = not sees_reporter(person, issue)
+    by = actors[issue.reporter_id].name if issue.reporter_id and not sealed else None
+    reporter = by or (_("Confidential") if issue.reporter_id else _("Anonymous"))
+    return Story(row, events, hops, actors, names, photos, stages, reporter, sealed, plain)
 
 
 def categories() -> list[tuple[Category, list[Category]]]:
@@ -295,6 +297,8 @@ def categories() -> list[tuple[Category, list[Category]]]:
 
 
 def dispatchable(issue: Issue) -> Sequence[Department]:
-    """Departments that the present unit may dispatch to: those of its own grid."""
-    here = issue.unit_code
-    return [d for d in people.departments(under=here) if d.grid_code == here] if here else []
+    """Departments that the present unit may dispatch to: those of its own grid, but for one that the report is about."""
+    if issue.unit_code is None:
+        return []
+    there = people.departments(under=issue.unit_code)
+    return [d for d in there if d.grid_code == issue.unit_code and d.id != issue.accused_department_id]

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from gridgov import paging, policy
 from gridgov.db import session, utcnow
 from gridgov.i18n import countdown, language, pick
-from gridgov.issues import flow, names, part_models, queries
+from gridgov.issues import accused, flow, names, part_models, queries
 from gridgov.issues.filters import (
     ENDED,
     OPEN,
@@ -235,14 +235,13 @@ def _within(person: Person, filter: Filter) -> Where:
     where, reach = Where(), people.reach(person)
     departments = sorted(reach.departments)
     if filter.view == "mine":
-        ways = [unit(code) for code in queries.handled_codes(person)] + [
-            department(key) for key in departments
-        ]
+        ways = [unit(code) for code in queries.handled_codes(person)] + [department(key) for key in departments]
     else:
         ways = [under(code) for code in widest(reach.grids)]
         if departments:
             ways.append(given(departments))
     where.add(" OR ".join(ways) or "false")
+    where.add(accused.unseen(reach) or "true")
     if filter.view == "mine":
         where.add("issues.ended_at IS NULL")
     return where

@@ -10,13 +10,13 @@ from gridgov.db import session, uuid7
 from gridgov.errors import NotFound
 from gridgov.grids import queries as grids
 from gridgov.grids.models import Grid
-from gridgov.i18n import _
+from gridgov.i18n import _, pick
 from gridgov.issues import queries
 from gridgov.issues.models import Category, Issue
 from gridgov.people import queries as people
 from gridgov.people.models import Person
 
-FIELDS = ("id", "category", "text", "address", "grid_code", "lat", "lon", "accuracy_m", "confidential")
+FIELDS = ("id", "category", "text", "address", "grid_code", "lat", "lon", "accuracy_m", "confidential", "accused")
 FREQUENT = 6
 LOOKED_AT = 500
 VILLAGE, TOWNSHIP, CITY = 12, 9, 6
@@ -34,8 +34,9 @@ def posted(form: Mapping[str, str]) -> dict[str, Any]:
 
 
 def context(person: Person, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Everything that issues/report.html needs of the database, in five statements."""
+    """Everything that issues/report.html needs of the database, in six statements."""
     majors, root = queries.categories(), _city(person)
+    places = _places(person, root)
     code = str(values.get("grid_code") or "")
     return {
         "values": values,
@@ -43,8 +44,33 @@ def context(person: Person, values: Mapping[str, Any]) -> dict[str, Any]:
         "frequent": _frequent(person, majors),
         "place": _place_words(code, values),
         "root": root,
-        "places": _places(person, root),
+        "places": places,
+        "accusable": _accusable(places),
     }
+
+
+def for_nobody() -> dict[str, Any]:
+    """What the form without a name offers, in three statements: the categories, every village, whom it may be about."""
+    rows = session.execute(
+        sa.select(Grid.code, Grid.short_name)
+        .where(sa.func.length(Grid.code).in_((TOWNSHIP, VILLAGE)), Grid.closed_at.is_(None))
+        .order_by(Grid.code)
+    ).all()
+    towns = [(row.code, row.short_name) for row in rows if len(row.code) == TOWNSHIP]
+    under = {code: [(v.code, v.short_name) for v in rows if v.code[:TOWNSHIP] == code != v.code] for code, _name in towns}
+    whole = _("%(town)s, not sure which village")
+    places = [(name, [(code, whole % {"town": name}), *under[code]]) for code, name in towns]
+    about = [(name, [(code, name), *under[code]]) for code, name in towns]
+    return {"majors": queries.categories(), "places": places, "accusable": _accusable(about)}
+
+
+def _accusable(places: Sequence[tuple[str, Sequence[tuple[str, str]]]]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Whom a report may be about: the departments, and the grids that the form offers anyway."""
+    departments = [(each.code, pick(each.label)) for each in people.departments()]
+    # In the list of places a village stands as "not sure which group"; here it is meant itself.
+    grids_there = [(name, [(code, name if n == 0 and len(code) == VILLAGE and len(group) > 1 and len(group[1][0]) > VILLAGE else words)
+                           for n, (code, words) in enumerate(group)]) for name, group in places]  # fmt: skip
+    return [(_("Departments"), departments), *grids_there] if departments else grids_there
 
 
 def _codes(person: Person) -> list[str]:

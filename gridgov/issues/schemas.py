@@ -8,9 +8,10 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 from gridgov import paging
 from gridgov.db import utcnow
 from gridgov.i18n import _, pick
-from gridgov.issues import flow, part_words, queries
+from gridgov.issues import flow, part_words, queries, telling
 from gridgov.issues.models import Issue
 from gridgov.issues.names import unit_names
+from gridgov.people.models import Person
 from gridgov.workflow import FieldSpec, Workflow
 
 TEXT_MAX = 1000
@@ -40,6 +41,10 @@ class ReportSchema(Schema):
     address = fields.String(load_default=None, validate=validate.Length(max=200))
     photos = fields.List(fields.UUID(), load_default=list, validate=validate.Length(max=9))
     confidential = fields.Boolean(load_default=False)
+    accused = fields.String(
+        load_default=None, validate=validate.Length(max=32),
+        metadata={"description": "code of the grid or department that it is about; it is sealed then, and never goes there"},
+    )  # fmt: skip
 
     @validates_schema
     def whole_place(self, data: dict[str, Any], **_more: Any) -> None:
@@ -184,7 +189,10 @@ class EventSchema(Schema):
     photos = fields.List(fields.UUID())
     due_at = fields.DateTime(format="iso", allow_none=True)
     at = fields.DateTime(format="iso")
-    hash = fields.Function(lambda e: e["hash"].hex(), metadata={"type": "string"})
+    hash = fields.Function(
+        lambda e: e["hash"] and e["hash"].hex(),
+        metadata={"type": ["string", "null"], "description": "null where the reporter is sealed"},
+    )
 
 
 class EventListSchema(Schema):
@@ -264,23 +272,25 @@ def _field(spec: FieldSpec) -> fields.Field:
     return fields.String(validate=validate.Length(max=spec.max))
 
 
-def brief(issue: Issue) -> dict[str, Any]:
+def brief(issue: Issue, person: Person) -> dict[str, Any]:
     """What IssueSchema shows of an issue just reported or moved: all but the moves, which need more reading."""
     names = unit_names([issue])
     unit = names.unit(issue.unit_code, issue.department_id)
-    return _dict(issue, names.place(issue.grid_code), unit) | {"parts": part_words.dicts(issue)}
+    return _dict(issue, person, names.place(issue.grid_code), unit) | {"parts": part_words.dicts(issue)}
 
 
-def _dict(issue: Issue, place: str, unit: str) -> dict[str, Any]:
+def _dict(issue: Issue, person: Person, place: str, unit: str) -> dict[str, Any]:
     shown = dict(issue.__dict__, place=place, colour=queries.colour(issue, utcnow()))
     shown.pop("parts", None)  # Their number; what they are takes more reading.
     shown["unit"] = {"unit_code": issue.unit_code, "department_id": issue.department_id, "name": unit}
+    if issue.asked_kind and telling.alone(person, issue):
+        shown["asked_kind"] = None
     return shown
 
 
-def issue_dict(row: queries.Row, moves: list[Any] | None = None) -> dict[str, Any]:
-    """What IssueSchema shows of an issue, with the moves open to whoever asks."""
-    shown = _dict(row.issue, row.place, row.unit)
+def issue_dict(row: queries.Row, person: Person, moves: list[Any] | None = None) -> dict[str, Any]:
+    """What IssueSchema shows of an issue to a person, with the moves open to them."""
+    shown = _dict(row.issue, person, row.place, row.unit)
     if moves is not None:
         shown["transitions"] = [t.name for t in moves]
         shown["parts"] = part_words.dicts(row.issue)
@@ -290,12 +300,15 @@ def issue_dict(row: queries.Row, moves: list[Any] | None = None) -> dict[str, An
 def event_dicts(story: queries.Story) -> list[dict[str, Any]]:
     """What EventSchema shows of each event."""
     found = []
+    # A hash covers who did it and all before it: whoever knows somebody's id could try whether it fits.
+    hidden = story.sealed and story.row.issue.reporter_id is not None
     for event in story.events:
-        actor = story.actors.get(event.actor_id) if event.actor_id else None
+        actor = story.actor(event)
         unit = story.names.unit(event.unit_code, event.department_id)
         found.append(
             event.model_dump()
             | {"actor": actor and actor.name, "photos": story.photos.get(event.seq, [])}
             | {"unit": {"unit_code": event.unit_code, "department_id": event.department_id, "name": unit}}
+            | ({"hash": None} if hidden else {})
         )
     return found

@@ -172,7 +172,7 @@ def who(story: queries.Story, event: IssueEvent) -> str:
     """Who did it, and in which role: 肖建国（微网格长）. A sealed reporter has no name."""
     if event.actor_role == flow.SYSTEM:
         return _("The system, by itself")
-    actor = story.actors.get(event.actor_id) if event.actor_id else None
+    actor = story.actor(event)
     if event.actor_role == flow.REPORTER:
         return _("%(name)s (reporter)", name=actor.name if actor else story.reporter)
     label = flow.role_label(event.actor_role)

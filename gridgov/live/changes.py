@@ -39,6 +39,8 @@ LOOK = sa.text(
     SELECT pg_current_snapshot()::text AS seen, ARRAY(SELECT person_id FROM told) AS told,
         (SELECT count(*) FROM events) AS events, fresh.issue_id, fresh.seq,
         issues.grid_code, issues.unit_code, issues.reporter_id, issues.decides_code,
+        issues.accused_code, issues.accused_department_id, CASE WHEN accused_code IS NOT NULL
+            THEN ARRAY(SELECT id FROM departments WHERE starts_with(grid_code, accused_code)) END AS accused_departments,
         (SELECT grid_code FROM departments WHERE id = issues.department_id) AS office_code,
         ARRAY(SELECT department_id FROM hops WHERE issue_id = fresh.issue_id AND department_id IS NOT NULL
             UNION ALL SELECT department_id FROM issue_parts WHERE issue_id = fresh.issue_id AND department_id IS NOT NULL
@@ -60,16 +62,22 @@ class Change:
     seq: int
     grid_code: str
     unit_code: str | None
-    reporter_id: UUID
+    reporter_id: UUID | None
     departments: frozenset[UUID]
     decides_code: str | None = None
     office_code: str | None = None
     partners: tuple[str, ...] = ()
+    accused_code: str | None = None
+    accused_departments: frozenset[UUID] = frozenset()
 
     def seen_by(self, viewer: "Viewer") -> bool:
         """The rule of issues.queries.in_sight for one issue and one person; a test holds the two together."""
         reach = viewer.reach
-        if self.reporter_id == viewer.person_id or reach.departments & self.departments:
+        if self.reporter_id == viewer.person_id:
+            return True
+        if reach.departments & self.accused_departments or any(c.startswith(self.accused_code or "-") for c in reach.grids):
+            return False  # It is about their own unit.
+        if reach.departments & self.departments:
             return True
         codes = (self.grid_code, self.unit_code, self.decides_code, self.office_code, *self.partners)
         return any(code is not None and reach.covers(code) for code in codes)
@@ -139,7 +147,8 @@ def look(since: str) -> Look:
     found = tuple(
         Change(
             row.issue_id, row.seq, row.grid_code, row.unit_code, row.reporter_id, frozenset(row.departments),
-            row.decides_code, row.office_code, tuple(row.partners),
+            row.decides_code, row.office_code, tuple(row.partners), row.accused_code,
+            frozenset([*(row.accused_departments or ()), *filter(None, [row.accused_department_id])]),
         )
         for row in rows
         if row.issue_id is not None

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from gridgov import outbox
 from gridgov.db import session, utcnow, uuid7
-from gridgov.issues import flow
+from gridgov.issues import accused, flow
 from gridgov.issues.models import Issue, IssueEvent
 from gridgov.notices import deliveries
 from gridgov.notices.audiences import SPECIAL, parts_of
@@ -20,6 +20,7 @@ from gridgov.people import queries as people
 from gridgov.people.models import Person
 
 TOPIC = "issue.told"
+LOOKED = "looked"  # The reporter, of a look at their identity: not of what happened.
 WARNED = "warn:"  # Before an audience: it is told that time runs short, not what happened.
 READ_ALL_OF_ISSUE = (  # Built once: every page of an issue runs it.
     sa.update(Notice)
@@ -58,6 +59,12 @@ def warn(*, issue: Issue, due_at: datetime, audiences: Sequence[str]) -> None:
     outbox.put(TOPIC, {"issue": str(issue.id), "seq": issue.last_seq, "audiences": told, "due_at": due_at.isoformat()})
 
 
+def tell_of_look(*, issue: Issue) -> None:
+    """Write to the outbox that somebody looked at the sealed identity of the reporter, who is told so."""
+    # Told with the report itself: what happened last may be nothing for the reporter.
+    outbox.put(TOPIC, {"issue": str(issue.id), "seq": 1, "audiences": [LOOKED]})
+
+
 def write(outbox_id: UUID, payload: dict[str, Any]) -> None:
     """Make a notice for everybody an event is told to, but for the one who did it. Running twice adds nothing."""
     write_all([(outbox_id, payload)])
@@ -71,16 +78,25 @@ def write_all(waiting: Sequence[tuple[UUID, dict[str, Any]]]) -> None:
         told: dict[UUID, str] = {}
         for audience in one.payload["audiences"]:
             for person_id in _audience(audience, one, holders):
-                if person_id != one.event.actor_id or audience.startswith(WARNED):
+                if person_id != one.event.actor_id or audience == LOOKED or audience.startswith(WARNED):
                     told.setdefault(person_id, audience)
         rows += [
             {"id": uuid7(), "outbox_id": one.outbox_id, "person_id": p, "issue_id": one.issue.id, "seq": one.event.seq, "audience": a,
              "created_at": now}
-            for p, a in told.items()
+            for p, a in _unless_accused(one.issue, told).items()
         ]  # fmt: skip
     if rows:
         session.connection().execute(ADD, rows)
     deliveries.spread(news)
+
+
+def _unless_accused(issue: Issue, told: dict[UUID, str]) -> dict[UUID, str]:
+    """Without those whom the issue is about: it is out of their sight. Asks nothing of all other issues."""
+    if not told or (issue.accused_code is None and issue.accused_department_id is None):
+        return told
+    reaches = people.reaches(told)
+    kept = {person for person, reach in reaches.items() if person == issue.reporter_id or not accused.barred(issue, reach)}
+    return {person: audience for person, audience in told.items() if person in kept}
 
 
 def mark_read(person: Person, ids: Iterable[UUID] | None = None) -> int:
@@ -127,8 +143,8 @@ def _holders(news: Sequence[News]) -> Mapping[Unit, list[UUID]]:
 
 def _audience(name: str, one: News, holders: Mapping[Unit, list[UUID]]) -> list[UUID]:
     name = name.removeprefix(WARNED)
-    if name == "reporter":
-        return [one.issue.reporter_id]
+    if name in ("reporter", LOOKED):  # Nobody can be told of a report without a name.
+        return [one.issue.reporter_id] if one.issue.reporter_id else []
     if name == "handler":
         return [one.issue.handler_id] if one.issue.handler_id else []
     if name == "unit":

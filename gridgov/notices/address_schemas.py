@@ -138,7 +138,9 @@ class DeliverySchema(Schema):
     id = fields.UUID(attribute="delivery.id")
     state = fields.String(attribute="delivery.state")
     channel = fields.String(attribute="address.channel")
-    to = fields.String(attribute="address.hint")
+    to = fields.String(
+        attribute="hint", allow_none=True, metadata={"description": "null for the reporter of a confidential report"}
+    )
     urgency = fields.String(attribute="delivery.urgency")
     number = fields.String(allow_none=True)
     attempts = fields.Integer(attribute="delivery.attempts")

@@ -34,6 +34,8 @@ class Told:
     @property
     def title(self) -> str:
         """What happened, in the language spoken now."""
+        if self.notice.audience == "looked":
+            return _("Your identity was looked at")
         step = flow.current().transitions.get(self.event.name)
         return pick(step.label) if step else _("New report")
 

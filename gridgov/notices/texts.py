@@ -73,6 +73,8 @@ def sentence(audience: str, about: Mapping[str, Any]) -> str:
     match audience:
         case "reporter":
             return _("Your report on %(category)s: %(step)s", **about)
+        case "looked":
+            return _("Your identity was looked at, on %(category)s: see who and what for", **about)
         case "unit":
             return _("For you to see to, on %(category)s: %(step)s", **about)
         case "handler":

@@ -31,8 +31,15 @@ class Trouble(Owned):
 
     delivery: Delivery
     number: str | None
+    sealed: bool
+
+    @property
+    def hint(self) -> str | None:
+        """What the address looks like; nothing where it would tell whose a sealed report is."""
+        return None if self.sealed else self.address.hint
 
 
+TO_REPORTER = ("reporter", "looked")
 # Held until a time is no trouble: it is the night, or a digest. Written out, so that the partial index serves.
 TROUBLED = sa.and_(
     sa.text("deliveries.state IN ('failed', 'held', 'dead')"),
@@ -42,7 +49,10 @@ TROUBLED = sa.and_(
 
 def deliveries(*, state: str | None = None, cursor: str | None = None, limit: int = paging.LIMIT) -> paging.Page:
     """What is in trouble, newest first: of one state, or all."""
-    query = _owned(sa.select(Address, Person.name, Grid, Department, Delivery, Issue.number).join_from(
+    # The number of a sealed report beside its reporter's name would break the seal.
+    sealed = sa.func.coalesce(sa.and_(Issue.confidential, Delivery.audience.in_(TO_REPORTER)), sa.false())
+    name = sa.case((sealed, None), else_=Person.name)
+    query = _owned(sa.select(Address, name, Grid, Department, Delivery, Issue.number, sealed).join_from(
         Delivery, Address, Address.id == Delivery.address_id
     )).outerjoin(Issue, Issue.id == Delivery.issue_id)  # fmt: skip
     query = query.where(TROUBLED).order_by(Delivery.id.desc()).limit(limit + 1)

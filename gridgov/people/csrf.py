@@ -19,7 +19,7 @@ from gridgov.i18n import _
 from gridgov.people import sessions
 from gridgov.web import View, answer_error, current_user, is_public, want_json
 
-SECRETS = {"csrf_token", "password", "present", "new", "again"}
+SECRETS = {"csrf_token", "password", "present", "new", "again", "code", "ticket"}
 FIELD = "csrf_token"
 CODE = re.compile(r"[A-Za-z0-9_.:-]*")
 """What a choice or a hidden field holds: sent again, but nothing that somebody wrote."""

@@ -20,14 +20,14 @@ BATCH = 500
 
 
 def take(
-    stream: IO[bytes], *, actor: Person, id: UUID | None = None,
+    stream: IO[bytes], *, actor: Person | None, id: UUID | None = None,
     lat: float | None = None, lon: float | None = None, taken_at: datetime | None = None,
 ) -> Photo:  # fmt: skip
     """Check the file in `stream`, keep it as an upright JPEG without metadata, and a thumbnail; record it.
 
-    `id` may be minted by the sender: sent again by the same person it gives the first photo, whatever comes
-    with it. `lat`, `lon` (WGS-84) and `taken_at` (aware) are the sender's claim. The files are written before
-    the row: when anything fails after that, no row names them and `sweep_orphans` removes them later.
+    actor None: it comes with an anonymous report. `id` may be minted by the sender: sent again by the same person it gives
+    the first photo, whatever comes with it. `lat`, `lon` (WGS-84) and `taken_at` (aware) are the sender's claim. The files
+    are written before the row: when anything fails after that, no row names them and `sweep_orphans` removes them later.
     Raises PhotoRefused, PhotoTooLarge, Conflict (`id` is somebody else's photo), Invalid, or Unavailable.
     """
     if id is not None and (first := _taken_before(id, actor)):
@@ -41,7 +41,7 @@ def take(
     here.store.put(key, picture.jpeg, content_type=images.CONTENT_TYPE)
     here.store.put(thumb_key, picture.thumb, content_type=images.CONTENT_TYPE)
     row = {
-        "id": id, "owner_id": actor.id, "created_at": now, "key": key, "thumb_key": thumb_key,
+        "id": id, "owner_id": actor and actor.id, "created_at": now, "key": key, "thumb_key": thumb_key,
         "sha256": picture.sha256, "phash": picture.phash, "width": picture.width, "height": picture.height,
         "bytes": len(picture.jpeg), "content_type": images.CONTENT_TYPE,
         "lat": lat, "lon": lon, "taken_at": taken_at,
@@ -76,10 +76,10 @@ def sweep_orphans(older_than: timedelta, *, dry_run: bool = False) -> tuple[int,
     return seen, orphans + _remove_orphans(batch, dry_run)
 
 
-def _taken_before(id: UUID, actor: Person) -> Photo | None:
+def _taken_before(id: UUID, actor: Person | None) -> Photo | None:
     """This person's photo of that id, None if there is none at all. Raises Conflict if it is another's."""
     photo = queries.find(id)
-    if photo is not None and photo.owner_id != actor.id:
+    if photo is not None and photo.owner_id != (actor and actor.id):
         raise Conflict(_("This photo was already sent by somebody else."), code="photo_id_taken", field="id")
     return photo
 

@@ -15,7 +15,8 @@ class Photo(Model, table=True):
 
     `sha256` is of the file as sent, `phash` of the picture; both serve to find the same photo used twice.
     `bytes`, `width` and `height` describe what is stored. `lat`, `lon` (WGS-84) and `taken_at` are what the
-    page claimed: what the file itself said of place and time was removed with all its metadata.
+    page claimed: what the file itself said of place and time was removed with all its metadata. Without an owner it came with an
+    anonymous report.
     """
 
     __tablename__ = "photos"
@@ -30,7 +31,7 @@ class Photo(Model, table=True):
         ),
     )
     id: UUID = Field(default_factory=uuid7, primary_key=True)
-    owner_id: UUID = Field(foreign_key="persons.id", index=True)
+    owner_id: UUID | None = Field(default=None, foreign_key="persons.id", index=True)
     sha256: str = Field(max_length=64, index=True)
     phash: int | None = Field(default=None, sa_type=sa.BigInteger, index=True)
     width: int

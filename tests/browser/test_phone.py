@@ -283,7 +283,7 @@ def verified(site: Any) -> Issue:
         actions.act(issue, "accept", actor=city.micro_chief)
         proof = [photo_of(city.micro_chief)]
         actions.act(issue, "resolve", actor=city.micro_chief, data={"result": "已劝返", "proof": proof})
-        actions.act(issue, "verify", actor=city.village_chief)
+        actions.act(issue, "verify", actor=city.village_chief, data={"way": "spot"})
         return issue
 
 

@@ -145,7 +145,11 @@ def at_the_desk(page: Page, move: str, fields: dict[str, str], leaves: bool = Tr
     """Make a move at the desk. What leaves the queue is no longer in it."""
     page.locator(f"#detail [data-move={move}]").click()
     for name, value in fields.items():
-        page.locator(f"#f-{name}").fill(value)
+        chosen = page.locator(f"#moves input[type=radio][name={name}][value='{value}']")
+        if chosen.count():
+            chosen.check(force=True)
+        else:
+            page.locator(f"#f-{name}").fill(value)
     page.locator("#moves form [type=submit]").click()
     expect(page.locator("#detail .alert, #flashes .alert").first).to_be_visible()
     expect(page.locator("#rows > li")).to_have_count(0 if leaves else 1)
@@ -208,7 +212,7 @@ def test_a_hole_in_the_road_goes_all_the_way_up_and_back(cast: Cast, shot: Any, 
     at_the_desk(
         from_the_queue(pages["city_office_2"], cast.number),
         "verify",
-        {"note": "现场看过，路平了"},
+        {"way": "spot", "note": "现场看过，路平了"},
         leaves=False,
     )
     cast.ask(ABOVE | {"department"}, CITY_OFFICE)

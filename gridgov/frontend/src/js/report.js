@@ -11,7 +11,7 @@ import { _ } from "./words.js";
 
 const SAVE_MS = 800;
 const NUMBERS = ["lat", "lon", "accuracy_m"];
-const FIELDS = ["category", "text", "address", "grid_code", ...NUMBERS];
+const FIELDS = ["category", "text", "address", "grid_code", "accused", ...NUMBERS];
 
 export async function start(root = document) {
   const form = root.querySelector("form[data-report]");
