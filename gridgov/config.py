@@ -46,6 +46,7 @@ class Config:
     login_ip_rate: str = "60 per minute"
     intake_rate: str = "60 per hour"
     upload_rate: str = "240 per hour"
+    near_rate: str = "240 per hour"
     rate_limits: bool = True
     db_pool_size: int = 8
     statement_timeout_ms: int = 15_000

@@ -78,7 +78,7 @@ def report(
     # The short number people see, WG-20261121-0042: the city's letters, the day, a running number of the day.
     event = intake.write(
         issue, prefix=f"{place.abbr or place.city}-{day:%Y%m%d}-", day=day, role=flow.REPORTER,
-        timer=state.due or "", limit=limit, warn_s=flow.warning(state, limit),
+        timer=state.due or "", limit=limit, warn_s=flow.warning(state, limit), looks=kind.duplicates,
     )  # fmt: skip
     if event is None:  # The same report came twice at the same time, and the other was first.
         return _replayed(issue.id, actor), False  # type: ignore[return-value]
@@ -143,7 +143,7 @@ def seed_categories() -> int:
         {
             "code": c.code, "parent_code": c.parent, "name": c.label["zh"], "name_en": c.label["en"], "line": c.line,
             "grade": c.grade, "department_code": c.department, "photos_required": c.photos,
-            "confidential": c.confidential,
+            "confidential": c.confidential, "duplicates": c.duplicates, "questions": [q.row() for q in c.questions],
         }
         for c in sorted(flow.rules().categories.values(), key=lambda c: len(c.code))
     ]  # fmt: skip

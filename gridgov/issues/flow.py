@@ -24,7 +24,7 @@ from gridgov.people.models import Department, Person, Post, Role
 from gridgov.workflow import Move, State, Workflow
 
 REPORTER, SYSTEM = "reporter", "system"
-AUDIENCES = {"reporter", "unit", "handler", "left", "decider", "alarmed", "supervisor", "instructor", "above"}
+AUDIENCES = {"reporter", "unit", "handler", "left", "decider", "alarmed", "supervisor", "instructor", "above", "followers"}
 HANDLED = sa.select(IssueEvent.actor_id).where(
     IssueEvent.issue_id == sa.bindparam("issue"), IssueEvent.hop_n == sa.bindparam("hop"),
     IssueEvent.name.in_(("accept", "resolve")), IssueEvent.actor_id.is_not(None),
@@ -56,7 +56,8 @@ def load(folder: Path) -> Workflow:
     if folder not in _loaded:
         limits = policy.load(folder).always()
         roles = [str(role) for role in Role]
-        importlib.import_module("gridgov.issues.asks")  # It registers its guards and effects, and needs this module whole.
+        for module in ("asks", "merging"):  # They register their guards and effects, and need this module whole.
+            importlib.import_module(f"gridgov.issues.{module}")
         actors = {REPORTER, SYSTEM, *roles, *(f"{where}:{r}" for where in ("area", "above", "decider") for r in roles)}
         _loaded[folder] = Workflow.load(
             folder / "issue.yaml", guards=GUARDS, effects=EFFECTS, actors=actors, audiences=AUDIENCES,

@@ -1,5 +1,6 @@
 """What things are called on a page: places, units, an issue itself. Names are read once for a whole page."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -54,6 +55,11 @@ def unit_names(issues: Sequence[Any], extra: Sequence[str] = ()) -> Names:
         session.scalars(sa.select(Department).where(Department.id.in_(departments))) if departments else ()
     )
     return Names(grids.short_names(wanted), {d.id: d for d in given})
+
+
+def masked(text: str) -> str:
+    """A text without its numbers: of phones, identity cards, plates."""
+    return re.sub(r"[0-9A-Za-z０-９][0-9A-Za-z０-９ -]{3,}[0-9０-９]", "***", text)
 
 
 def title(issue: Any) -> str:

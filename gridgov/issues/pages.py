@@ -22,12 +22,15 @@ from gridgov.issues import (
     asks,
     drafts,
     flow,
+    followers,
     forms,
+    merged_view,
     moving,
     queries,
     queues,
     report_form,
     schemas,
+    sharing,
     suspended,
     words,
 )
@@ -87,6 +90,8 @@ def send() -> ResponseReturnValue:
         given = forms.read_report(current_user, sent.of)
         if sent.errors:
             raise Invalid(_("Please check what you entered."), errors=sent.errors)
+        if known := sharing.known(current_user, given):
+            return render_template("issues/known.html", known=known, values=report_form.posted(request.form) | sent.kept())
         with session.begin_nested():  # A refusal half-way undoes the report; the photos stay.
             issue, _new = actions.report(actor=current_user, **given)
     except Invalid as error:
@@ -125,7 +130,7 @@ def _report_again() -> ResponseReturnValue:
 @bp.get("/mine")
 def mine() -> ResponseReturnValue:
     """What I reported, newest first, with what became of it."""
-    page = queries.mine(current_user, cursor=request.args.get("cursor"))
+    page = followers.mine(current_user, cursor=request.args.get("cursor"))
     return render_template("issues/mine.html", page=page, asked=_asked(current_user))
 
 
@@ -174,9 +179,10 @@ def issue_context(
     values: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Everything that issues/_detail.html and issues/_moves.html need; they say what each part is."""
+    moves = queries.transitions(person, issue)
     return {
         "story": queries.story(person, issue),
-        "moves": queries.transitions(person, issue),
+        "moves": moves,
         "now": utcnow(),
         "shifts": [shift for shift in worktime.moves_of(issue.id) if shift.kind not in flow.current().clocks],
         "post_url": post_url,
@@ -184,6 +190,7 @@ def issue_context(
         "errors": dict(errors or {}),
         "values": dict(values or {}),
         "viewer": person,
+        **merged_view.context(person, issue, moves),
     }
 
 

@@ -17,7 +17,7 @@ from gridgov.db import session, utcnow
 from gridgov.errors import Invalid, NotFound
 from gridgov.grids import queries as grids
 from gridgov.i18n import _
-from gridgov.issues import flow
+from gridgov.issues import flow, sight
 from gridgov.issues.models import Category, Hop, Issue, IssueEvent, IssuePhoto
 from gridgov.issues.names import Names, unit_names
 from gridgov.people import queries as people
@@ -32,12 +32,12 @@ SEES_REPORTER = {Role.CITY_OFFICE}
 
 
 def in_sight(person: Person) -> sa.ColumnElement[bool]:
-    """The SQL condition that this person may see an issue: reported it, or a post reaches it today.
+    """The SQL condition that this person may see an issue: reported it, follows it, or a post reaches it today.
 
     A post on a grid reaches what lies under it, and what a unit or department under it answers for or is to decide; a
     department what it was given.
     """
-    return _sight(Issue.reporter_id == person.id, people.reach(person))
+    return within(people.reach(person), Issue.reporter_id == person.id, sight.followed_by(person.id))
 
 
 def visible(person: Person, issue_id: UUID, *, lock: bool = False) -> Issue:
@@ -50,8 +50,9 @@ def visible(person: Person, issue_id: UUID, *, lock: bool = False) -> Issue:
     return issue
 
 
-def _sight(reported: sa.ColumnElement[bool], reach: people.Reach) -> sa.ColumnElement[bool]:
-    ways = [reported]
+def within(reach: people.Reach, *own: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    """The SQL condition that a post of this reach, or one of somebody's `own` ways, leads to an issue."""
+    ways = [sa.false(), *own]
     for code in sorted(reach.grids):
         ways += [grids.under(column, code) for column in (Issue.grid_code, Issue.unit_code, Issue.decides_code)]
         here = sa.select(Department.id).where(grids.under(Department.grid_code, code))
@@ -65,9 +66,8 @@ def _sight(reported: sa.ColumnElement[bool], reach: people.Reach) -> sa.ColumnEl
 @functools.lru_cache(maxsize=2_000)
 def _one(reach: people.Reach, lock: bool) -> Any:
     """The statement for one issue within a reach. Kept, for building it costs as much as running it."""
-    query = sa.select(Issue).where(
-        Issue.id == sa.bindparam("wanted"), _sight(Issue.reporter_id == sa.bindparam("me"), reach)
-    )
+    own = (Issue.reporter_id == sa.bindparam("me"), sight.followed_by(sa.bindparam("me")))
+    query = sa.select(Issue).where(Issue.id == sa.bindparam("wanted"), within(reach, *own))
     return query.with_for_update().execution_options(populate_existing=True) if lock else query
 
 
@@ -85,10 +85,9 @@ def may_see_photo(person: Person, photo: Photo) -> bool:
 
 
 def sees_reporter(person: Person, issue: Issue) -> bool:
-    """Whether the reporter's name may be shown: a confidential report shows it to the city office alone."""
-    return (
-        not issue.confidential or person.id == issue.reporter_id or bool(SEES_REPORTER & people.roles(person))
-    )
+    """Whether the reporter's name may be shown: never to followers, of a confidential report to the city office alone."""
+    open_to_all = not issue.confidential and not sight.only_follows(person, issue)
+    return open_to_all or person.id == issue.reporter_id or bool(SEES_REPORTER & people.roles(person))
 
 
 def transitions(person: Person, issue: Issue) -> list[Transition]:

@@ -71,6 +71,8 @@ class Line(NamedTuple):
     left: str
     asked: str | None
     supervised: bool
+    followers: int
+    resembles: bool
     thumb: UUID | None
 
 
@@ -105,7 +107,7 @@ LINES = """
         (SELECT photo_id FROM issue_photos WHERE issue_id = top.id AND stage = 'before' ORDER BY photo_id LIMIT 1) AS thumb
     FROM (
         SELECT id, number, left(text, 90) AS text, category_code, grid_code, unit_code, department_id, state, grade, due_at,
-            warn_at, asked_kind, supervisor_id IS NOT NULL AS supervised
+            warn_at, asked_kind, supervisor_id IS NOT NULL AS supervised, followers, resembles
         FROM issues WHERE {where} ORDER BY {order} LIMIT {limit}
     ) AS top
     JOIN categories ON categories.code = top.category_code
@@ -215,8 +217,7 @@ def _lines(
     elif cursor:
         at, last = paging.decode(cursor, datetime, UUID)
         where.add("(issues.due_at, issues.id) > (:last_due, :last)", last_due=at, last=last)
-    sql = LINES.format(where=where.sql, order=ORDER[sort], limit=limit)
-    drawn = _Drawing()
+    drawn, sql = _Drawing(), LINES.format(where=where.sql, order=ORDER[sort], limit=limit)
     return [drawn.line(row) for row in _ask(sql, where, shared=_shared(person))]
 
 
@@ -283,11 +284,11 @@ class _Drawing:
             unit = self._name(row.department, row.department_en)
         else:
             unit = self._unit(row.unit_code, row.unit)
-        due_at = row.due_at
-        due, left = (due_at.isoformat(), self.count(due_at)) if due_at else ("", "")
+        due, left = (row.due_at.isoformat(), self.count(row.due_at)) if row.due_at else ("", "")
         return Line(
             row.id, row.number, names.title(row), self._name(row.category, row.category_en), row.place, unit, row.state,
-            row.grade, queries.colour(row, self.now), due_at, due, left, row.asked_kind, row.supervised, row.thumb,
+            row.grade, queries.colour(row, self.now), row.due_at, due, left, row.asked_kind, row.supervised, row.followers,
+            row.resembles and row.state == flow.current().start, row.thumb,
         )  # fmt: skip
 
     def _name(self, chinese: str, english: str) -> str:

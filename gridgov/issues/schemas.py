@@ -50,7 +50,7 @@ class ReportSchema(Schema):
 class ListSchema(Schema):
     """Which issues to list, and where to go on."""
 
-    view = fields.String(load_default="all", validate=validate.OneOf(["reported", "todo", *queries.VIEWS]))
+    view = fields.String(load_default="all", validate=validate.OneOf(["reported", "followed", "todo", *queries.VIEWS]))
     state = fields.String(load_default=None, validate=validate.Length(max=30))
     colour = fields.String(load_default=None, validate=validate.OneOf(queries.COLOURS))
     category = fields.String(load_default=None, validate=validate.Length(max=4))
@@ -100,6 +100,8 @@ class IssueSchema(Schema):
         attribute="asked_kind", allow_none=True,
         metadata={"description": "what its handler asks of the level above: extension, suspension, or null"},
     )  # fmt: skip
+    followers = fields.Integer(metadata={"description": "how many others report it too"})
+    merged_into = fields.UUID(attribute="merged_into_id", allow_none=True)
     rework_count = fields.Integer()
     on_time = fields.Boolean(allow_none=True)
     solved = fields.Boolean(allow_none=True)
@@ -226,6 +228,8 @@ def _field(spec: FieldSpec) -> fields.Field:
         return fields.Integer(validate=validate.Range(spec.low, spec.high))
     if spec.kind == "yesno":
         return fields.Boolean()
+    if spec.kind == "issue":
+        return fields.String(validate=validate.Length(max=spec.max), metadata={"description": "a number, or an id"})
     if spec.kind == "date":
         return DayField()
     if spec.kind == "choice":

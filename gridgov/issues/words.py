@@ -26,7 +26,7 @@ CATEGORY_ICONS = {
 STEPS_SHOWN = 6
 LATE_EVENTS = {"remind", "overdue_up", "situation_late", "answer_late", "supervision_due", "urge_late"}
 # What somebody gave with a step, in the order it is told. Photos stand below; who has it now stands beside.
-TOLD_FIELDS = ("grade", "instruction", "report_on", "extra", "review_on", "reason", "route", "result", "satisfaction", "note")
+TOLD_FIELDS = ("issue", "grade", "instruction", "report_on", "extra", "review_on", "reason", "route", "result", "satisfaction", "note")
 
 
 class Asked(NamedTuple):
@@ -211,7 +211,7 @@ def _headed() -> set[str]:
     return {
         pick(spec.label)
         for spec in flow.current().fields.values()
-        if spec.kind in ("scale", "date", "choice") or spec.name == "route"
+        if spec.kind in ("scale", "date", "choice", "issue") or spec.name == "route"
     }
 
 

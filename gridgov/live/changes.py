@@ -40,7 +40,9 @@ LOOK = sa.text(
         (SELECT count(*) FROM events) AS events, fresh.issue_id, fresh.seq,
         issues.grid_code, issues.unit_code, issues.reporter_id, issues.decides_code,
         (SELECT grid_code FROM departments WHERE id = issues.department_id) AS office_code,
-        ARRAY(SELECT department_id FROM hops WHERE issue_id = fresh.issue_id AND department_id IS NOT NULL) AS departments
+        ARRAY(SELECT department_id FROM hops WHERE issue_id = fresh.issue_id AND department_id IS NOT NULL) AS departments,
+        CASE WHEN issues.followers > 0 THEN ARRAY(SELECT person_id FROM followers WHERE issue_id = fresh.issue_id AND left_at IS NULL)
+            ELSE '{{}}' END AS followers
     FROM (SELECT 1) AS always LEFT JOIN (fresh JOIN issues ON issues.id = fresh.issue_id) ON true
     """  # noqa: S608  # Put together from constants.
 )
@@ -61,11 +63,12 @@ class Change:
     departments: frozenset[UUID]
     decides_code: str | None = None
     office_code: str | None = None
+    followers: frozenset[UUID] = frozenset()
 
     def seen_by(self, viewer: "Viewer") -> bool:
         """The rule of issues.queries.in_sight for one issue and one person; a test holds the two together."""
         reach = viewer.reach
-        if self.reporter_id == viewer.person_id or reach.departments & self.departments:
+        if viewer.person_id in {self.reporter_id, *self.followers} or reach.departments & self.departments:
             return True
         codes = (self.grid_code, self.unit_code, self.decides_code, self.office_code)
         return any(code is not None and reach.covers(code) for code in codes)
@@ -135,7 +138,7 @@ def look(since: str) -> Look:
     found = tuple(
         Change(
             row.issue_id, row.seq, row.grid_code, row.unit_code, row.reporter_id, frozenset(row.departments),
-            row.decides_code, row.office_code,
+            row.decides_code, row.office_code, frozenset(row.followers or ()),
         )
         for row in rows
         if row.issue_id is not None

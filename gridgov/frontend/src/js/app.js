@@ -4,6 +4,7 @@ import * as form from "./form.js";
 import * as grids from "./grids.js";
 import * as hypermedia from "./hypermedia.js";
 import * as live from "./live.js";
+import * as near from "./near.js";
 import * as outbox from "./outbox.js";
 import * as photos from "./photos.js";
 import * as place from "./place.js";
@@ -18,6 +19,7 @@ function decorate(root) {
   grids.start(root);
   form.start(root);
   report.start(root);
+  near.start(root);
   reveal.start(root);
 }
 
