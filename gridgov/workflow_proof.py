@@ -155,10 +155,12 @@ def _prove_parking(flow: Workflow) -> None:
     parks = [t for t in flow.transitions.values() if t.clock == "park"]
     parked = {t.to for t in parks}
     waits = {t.to for t in flow.transitions.values() if t.clock == "hold"}
+    for t in parks:
+        at = ("transitions", t.name, "clock")
+        if len(parked) != 1 or t.to in (SAME, BACK) or flow.states[t.to].open or set(t.sources) & waits:
+            raise flow.file.fail(at, f"{t.name} parks its clocks: all that do lead from states whose clock runs to one end")
     for t in flow.transitions.values():
         at = ("transitions", t.name, "clock")
-        if t.clock == "park" and (len(parked) != 1 or t.to in (SAME, BACK) or flow.states[t.to].open or set(t.sources) & waits):
-            raise flow.file.fail(at, f"{t.name} parks its clocks: all that do lead from states whose clock runs to one end")
         if t.clock != "park" and t.to in parked:
             raise flow.file.fail(at, f"{t.name} leads to {t.to!r}, where clocks are parked, without parking any")
         if (t.clock == "unpark") != (t.to == BACK) or (t.to == BACK and set(t.sources) != parked):

@@ -151,7 +151,7 @@ ISSUE_FAULTS = {
                                "    always: [verify_up]\n    overdue: [remind]\n", "  resolved:", "say when `again`"),
     "back to where nothing was parked": ("    clock: park\n", "", "    clock: unpark", "unmerge goes back: it must unpark"),
     "back without its clocks": ("    clock: unpark\n", "", "  unmerge:", "unmerge goes back: it must unpark"),
-    "parked where it is open": ("to: merged\n", "to: callback\n", "    clock: park", "merge parks its clocks"),
+    "parked where it is open": ("to: merged\n", "to: same\n", "    clock: park", "merge parks its clocks"),
     "a held clock parked": (
         "[reported, dispatched, accepted]\n    to: merged", "[accepted, suspended]\n    to: merged", "    clock: park",
         "merge parks its clocks"),
@@ -219,7 +219,7 @@ OTHER_FAULTS = {
     "unknown line of work": ("categories.yaml", "line: river", "line: sea", "line: sea", "unknown line of work 'sea'"),
     "unknown grade of a category": ("categories.yaml", 'en: "Floating waste"}, grade: C', 'en: "Floating waste"}, grade: E', "Floating waste", "unknown grade 'E'"),
     "minor code of another major": ("categories.yaml", '"0603"', '"0703"', "Floating waste", "begin with 06"),
-    "code without quotes": ("categories.yaml", '"1101":', "1101:", "Flood or waterlogging", "four digits"),
+    "code without quotes": ("categories.yaml", '"1103":', "1103:", "Drought", "four digits"),
     "photos neither true nor false": ("categories.yaml", 'en: "Floating waste"}, grade: C, department: water, photos: true',
                                       'en: "Floating waste"}, grade: C, department: water, photos: maybe', "Floating waste", "true or false"),
     "categories without minors": ("categories.yaml", "categories:\n", "categories: {}\nold:\n", "old:", "unknown key 'old'"),

@@ -1,7 +1,8 @@
 """Every write on issues: reporting one, and making a move on one. Source of who and what: workflows/issue.yaml."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -15,7 +16,7 @@ from gridgov.db import JSONB, TZ, session, utcnow, uuid7
 from gridgov.errors import Conflict, Invalid
 from gridgov.grids import queries as grids
 from gridgov.i18n import _
-from gridgov.issues import clocks, flow, intake
+from gridgov.issues import answers as answers_of, clocks, flow, intake
 from gridgov.issues.models import Category, Issue, IssueEvent, IssuePhoto
 from gridgov.people import queries as people
 from gridgov.people.models import Person
@@ -51,7 +52,7 @@ ADD_PHOTO = sa.insert(IssuePhoto).inline()
 def report(
     *, actor: Person, category: str, text: str, id: UUID | None = None, grid_code: str | None = None,
     lat: float | None = None, lon: float | None = None, accuracy_m: int | None = None, address: str | None = None,
-    photos: Sequence[UUID] = (), confidential: bool = False,
+    photos: Sequence[UUID] = (), confidential: bool = False, answers: Mapping[str, Any] = MappingProxyType({}),
 ) -> tuple[Issue, bool]:  # fmt: skip
     """Record a problem and make the grid it lies in answerable. Returns (issue, whether it is new).
 
@@ -65,12 +66,13 @@ def report(
         raise Invalid(_("Please choose what it is about."), code="category_unknown", field="category")
     if kind.photos_required and not photos:
         raise Invalid(_("This category needs a photo."), code="photo_needed", field="photos")
+    answered = answers_of.take(kind.questions, answers)
     place = _place(grid_code, lat, lon)
     now = utcnow()
     issue = Issue(
         id=id or uuid7(), number="", grid_code=place.code, category_code=kind.code, line=kind.line, grade=kind.grade,
         text=text.strip(), lat=lat, lon=lon, accuracy_m=accuracy_m, address=address, reporter_id=actor.id,
-        confidential=confidential or kind.confidential, state=flow.current().start, unit_code=place.code, reported_at=now,
+        confidential=confidential or kind.confidential, state=flow.current().start, unit_code=place.code, reported_at=now, answers=answered,
     )  # fmt: skip
     _due, limit = clocks.deadline(issue, now)
     state = flow.current().states[issue.state]

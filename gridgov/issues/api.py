@@ -92,7 +92,7 @@ def show(issue_id: UUID) -> Any:
     """One issue, with the moves open to you."""
     issue = queries.visible(current_user, issue_id)
     shown = schemas.issue_dict(queries.rows([issue])[0], queries.transitions(current_user, issue))
-    return shown | {"text": followers.words(current_user, issue)}
+    return shown | followers.as_read_by(current_user, issue)
 
 
 @bp.get("/issues/<uuid:issue_id>/transitions")

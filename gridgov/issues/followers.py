@@ -127,6 +127,11 @@ def words(person: Person, issue: Issue) -> str:
     return names.masked(issue.text) if sight.only_follows(person, issue) else issue.text
 
 
+def as_read_by(person: Person, issue: Issue) -> dict[str, Any]:
+    """What the API shows of the reporter's own words: to a follower no numbers, and no answers."""
+    return {"text": words(person, issue)} | ({"answers": []} if sight.only_follows(person, issue) else {})
+
+
 def mine(person: Person, *, cursor: str | None = None, limit: int = paging.LIMIT) -> paging.Page:
     """What this person reported or follows, newest first, in as many statements as what they reported alone."""
     before: datetime | Any = paging.decode(cursor, UUID)[0] if cursor else None

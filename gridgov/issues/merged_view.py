@@ -8,7 +8,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from gridgov.db import session
-from gridgov.issues import followers, near, sight
+from gridgov.issues import answers, followers, near, sight
 from gridgov.issues.models import Issue, IssuePhoto
 from gridgov.people.models import Person
 from gridgov.workflow import Transition
@@ -35,6 +35,7 @@ def context(person: Person, issue: Issue, moves: Sequence[Transition]) -> dict[s
         else [],
         "follows": followers.follows(person, issue),
         "reported": followers.words(person, issue),
+        "answered": [] if only_follows else answers.shown(issue),
     }
 
 

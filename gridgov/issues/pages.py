@@ -90,12 +90,14 @@ def send() -> ResponseReturnValue:
         given = forms.read_report(current_user, sent.of)
         if sent.errors:
             raise Invalid(_("Please check what you entered."), errors=sent.errors)
-        if known := sharing.known(current_user, given):
-            return render_template("issues/known.html", known=known, values=report_form.posted(request.form) | sent.kept())
+        if page := sharing.first_asked(current_user, given, report_form.posted(request.form) | sent.kept()):
+            return page
         with session.begin_nested():  # A refusal half-way undoes the report; the photos stay.
             issue, _new = actions.report(actor=current_user, **given)
     except Invalid as error:
         values = report_form.posted(request.form) | sent.kept()
+        if again := sharing.asked_again(values, error):
+            return again
         return _report_page(values, status=422, errors=drafts.plain(error.errors) | sent.errors)
     return redirect(url_for("issues.show", issue_id=issue.id, new=1), 303)
 

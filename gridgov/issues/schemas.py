@@ -38,6 +38,10 @@ class ReportSchema(Schema):
     address = fields.String(load_default=None, validate=validate.Length(max=200))
     photos = fields.List(fields.UUID(), load_default=list, validate=validate.Length(max=9))
     confidential = fields.Boolean(load_default=False)
+    answers = fields.Dict(
+        keys=fields.String(validate=validate.Length(max=30)), load_default=dict, validate=validate.Length(max=20),
+        metadata={"description": "to the questions of the category (GET /categories), by their names"},
+    )  # fmt: skip
 
     @validates_schema
     def whole_place(self, data: dict[str, Any], **_more: Any) -> None:
@@ -100,6 +104,7 @@ class IssueSchema(Schema):
         attribute="asked_kind", allow_none=True,
         metadata={"description": "what its handler asks of the level above: extension, suspension, or null"},
     )  # fmt: skip
+    answers = fields.List(fields.Dict(), metadata={"description": "name, kind, label, value and words of each answer"})
     followers = fields.Integer(metadata={"description": "how many others report it too"})
     merged_into = fields.UUID(attribute="merged_into_id", allow_none=True)
     rework_count = fields.Integer()
@@ -200,6 +205,7 @@ class CategorySchema(Schema):
     grade = fields.String(allow_none=True)
     department = fields.String(attribute="department_code", allow_none=True)
     photos_required = fields.Boolean()
+    questions = fields.List(fields.Dict(), metadata={"description": "what a report is asked besides"})
     confidential = fields.Boolean()
 
 

@@ -1,15 +1,21 @@
-"""Pages of what somebody else has reported already: what lies near by is offered, and can be followed."""
+"""Pages beside a report: the questions of its category, what somebody else has reported near by, and following that.
+
+With scripts both stand in the form itself; without, each is a page of its own between the form and its issue.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from gridgov.db import session
+from gridgov.errors import Invalid
 from gridgov.i18n import _
-from gridgov.issues import followers, near
+from gridgov.issues import answers, followers, near, report_form
 from gridgov.issues.known_schemas import NearSchema
+from gridgov.issues.models import Category
 from gridgov.people.limits import limited
 from gridgov.people.models import Person
 from gridgov.web import current_user, takes
@@ -44,8 +50,34 @@ def leave(issue_id: UUID) -> ResponseReturnValue:
     return redirect(url_for("issues.mine"), 303)
 
 
-def known(person: Person, given: Mapping[str, Any]) -> Sequence[near.Alike]:
-    """What the sender of a report form is to be shown before it becomes an issue; nothing once they have said that it is another."""
+def first_asked(person: Person, given: Mapping[str, Any], values: Mapping[str, Any]) -> str:
+    """The page that comes between a form without scripts and its issue: the category's questions, then what is known near by.
+
+    Nothing when the form has shown both. `values` is the form as it was sent: the page carries all of it on.
+    """
+    if values.get(report_form.ASKED) != given["category"] and (asked := _questions(given["category"])):
+        return _ask(asked, values, {})
     if ANYWAY in request.form:
-        return ()
-    return near.offers(person, given["category"], **{name: given[name] for name in WHERE})
+        return ""
+    known = near.offers(person, given["category"], **{name: given[name] for name in WHERE})
+    return render_template("issues/known.html", known=known, values=values) if known else ""
+
+
+def asked_again(values: Mapping[str, Any], error: Invalid) -> Response | None:
+    """The page with the questions once more, when answers alone were refused and the form has shown them."""
+    wrong = [name for name in error.errors if not name.startswith(answers.FIELD)]
+    if wrong or not error.errors or not (asked := _questions(values["category"])):
+        return None
+    return make_response(_ask(asked, values, error.errors), error.status)
+
+
+def _questions(code: str) -> list[dict[str, Any]]:
+    category = session.get(Category, code)
+    return category.questions if category is not None and category.closed_at is None else []
+
+
+def _ask(asked: Sequence[Mapping[str, Any]], values: Mapping[str, Any], errors: Mapping[str, Any]) -> str:
+    kept = {name: value for name, value in values.items() if not name.startswith(answers.FIELD)} | {
+        report_form.ASKED: values["category"]
+    }
+    return render_template("issues/questions.html", asked=asked, kept=kept, values=values, errors=errors)

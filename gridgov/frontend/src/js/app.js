@@ -8,6 +8,7 @@ import * as near from "./near.js";
 import * as outbox from "./outbox.js";
 import * as photos from "./photos.js";
 import * as place from "./place.js";
+import * as questions from "./questions.js";
 import * as report from "./report.js";
 import * as reveal from "./reveal.js";
 import * as viewer from "./viewer.js";
@@ -18,6 +19,7 @@ function decorate(root) {
   place.start(root);
   grids.start(root);
   form.start(root);
+  questions.start(root);
   report.start(root);
   near.start(root);
   reveal.start(root);
