@@ -36,15 +36,18 @@ class QuestionSpec:
     options: Mapping[str, Words] = field(default_factory=dict)
 
     def row(self) -> dict[str, Any]:
-        """As the table of categories keeps it."""
-        return {
+        """As the table of categories keeps it: the options as a list, for JSONB does not keep keys in their order."""
+        plain = {
             key: dict(value) if isinstance(value, Mapping) else value for key, value in vars(self).items()
+        }
+        return plain | {
+            "options": [{"value": value, "label": dict(words)} for value, words in self.options.items()]
         }
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "QuestionSpec":
         """From what the table keeps."""
-        return cls(**row)
+        return cls(**{**row, "options": {one["value"]: one["label"] for one in row["options"]}})
 
 
 def read(file: YamlFile, at: Path) -> tuple[QuestionSpec, ...]:

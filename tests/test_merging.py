@@ -223,8 +223,8 @@ def test_a_follower_never_learns_who_reported(city):
     story = queries.story(city.foreign_resident, issue)
     assert "刘大娘" not in story.reporter
     assert city.resident.id not in story.actors
-    assert followers.words(city.foreign_resident, issue) == "请打***找我"
-    assert followers.words(city.micro_chief, issue) == issue.text
+    assert followers.as_read_by(city.foreign_resident, issue)["text"] == "请打***找我"
+    assert followers.as_read_by(city.micro_chief, issue) == {}
     assert queries.story(city.micro_chief, issue).reporter == "刘大娘"
 
 

@@ -61,6 +61,9 @@ def test_the_questions_of_the_file_are_in_the_table(db_session):
     for spec in flow.rules().categories.values():
         kept = session.get_one(Category, spec.code)
         assert [QuestionSpec.of(row) for row in kept.questions] == list(spec.questions)
+        assert [list(QuestionSpec.of(row).options) for row in kept.questions] == [
+            list(q.options) for q in spec.questions
+        ]
         assert kept.duplicates == spec.duplicates
     asked = [code for code, spec in flow.rules().categories.items() if spec.questions]
     assert 4 <= len(asked) <= 8

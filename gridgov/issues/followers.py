@@ -122,14 +122,15 @@ def follows(person: Person, issue: Issue) -> bool:
     return found is not None and found.left_at is None
 
 
-def words(person: Person, issue: Issue) -> str:
-    """What was reported, as this person may read it: a follower without the numbers in it."""
-    return names.masked(issue.text) if sight.only_follows(person, issue) else issue.text
-
-
 def as_read_by(person: Person, issue: Issue) -> dict[str, Any]:
-    """What the API shows of the reporter's own words: to a follower no numbers, and no answers."""
-    return {"text": words(person, issue)} | ({"answers": []} if sight.only_follows(person, issue) else {})
+    """What a follower is shown of the reporter's own words instead: without the numbers in them, and no answers."""
+    if not sight.only_follows(person, issue):
+        return {}
+    return {
+        "text": names.masked(issue.text),
+        "address": issue.address and names.masked(issue.address),
+        "answers": [],
+    }
 
 
 def mine(person: Person, *, cursor: str | None = None, limit: int = paging.LIMIT) -> paging.Page:

@@ -34,7 +34,7 @@ def context(person: Person, issue: Issue, moves: Sequence[Transition]) -> dict[s
         if issue.followers and not only_follows and person.id != issue.reporter_id
         else [],
         "follows": followers.follows(person, issue),
-        "reported": followers.words(person, issue),
+        "reported": {"text": issue.text, "address": issue.address} | followers.as_read_by(person, issue),
         "answered": [] if only_follows else answers.shown(issue),
     }
 

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from gridgov.db import TZ, session, utcnow
 from gridgov.issues import flow, queries
 from gridgov.issues.models import Category, Issue, IssuePhoto
-from gridgov.issues.names import Names, masked, title, unit_names
+from gridgov.issues.names import Names, title, unit_names
 from gridgov.people import queries as people
 from gridgov.people.models import Person
 
@@ -152,7 +152,7 @@ def _drawn(
     thumb: UUID | None,
     sees: bool,
 ) -> Alike:
-    line = masked(title(issue))
+    line = title(issue)
     return Alike(
         issue, category, names.place(issue.grid_code), names.unit(issue.unit_code, issue.department_id),
         line if len(line) <= LINE_MAX else line[: LINE_MAX - 1] + "…", None if metres is None else round(metres), thumb,

@@ -42,6 +42,7 @@ class Near {
     const question = this.question();
     if (question === this.asked) return;
     this.asked = question;
+    if (this.said) this.said.remove();
     const turn = (this.turn += 1);
     const found = question ? await part(`${this.box.dataset.near}?${question}`) : "";
     if (turn !== this.turn) return;  // Something else was chosen meanwhile.
@@ -54,6 +55,8 @@ class Near {
     const follow = event.target.closest("[data-follow]");
     if (event.target.closest("[data-another]")) {
       this.box.hidden = true;
+      this.said = Object.assign(document.createElement("input"), { type: "hidden", name: "anyway", value: "1" });
+      this.form.append(this.said);  // So that a form that posts the plain way is not asked again.
       this.form.querySelector("[name=text]").focus();
     } else if (follow) {
       follow.disabled = true;
