@@ -257,6 +257,45 @@ def test_what_others_report_too_is_not_withdrawn(city):
     actions.act(issue, "withdraw", actor=city.resident)
 
 
+def test_who_was_merged_into_a_confidential_report_learns_how_it_goes_and_nothing_of_what_it_says(
+    city, client
+):
+    photo = photo_of(city.resident)
+    first = city.report(
+        "resident", **there(confidential=True, text="村干部老王收钱不办事", photos=[photo], address="老王家")
+    )
+    second = city.report("neighbour", **there(confidential=True))
+    actions.act(first, "note", actor=city.resident, data={"note": "我是对门的刘大娘"})
+    merge(second, first, city.city_office)
+    first_id = first.id
+    for page in (
+        f"/issues/{first_id}",
+        "/mine",
+        f"/api/v1/issues/{first_id}",
+        f"/api/v1/issues/{first_id}/events",
+        "/api/v1/issues?view=followed",
+    ):
+        answer = (client.get if page.startswith("/api") else client.page)(page, city.neighbour)
+        text = answer.get_data(as_text=True)
+        assert answer.status_code == 200
+        for word in ("老王", "刘大娘", f"/photos/{photo}"):
+            assert word not in text, (page, word)
+    assert client.page(f"/photos/{photo}", city.neighbour).status_code == 404
+    assert client.page(f"/photos/{photo}", city.city_office).status_code == 200
+    assert "老王" in client.page(f"/issues/{first_id}", city.resident).get_data(as_text=True)
+
+
+def test_a_follower_sees_the_photos_and_not_what_the_reporter_added(city, client):
+    photo = photo_of(city.resident)
+    issue = city.report("resident", **there(photos=[photo]))
+    actions.act(issue, "note", actor=city.resident, data={"note": "我家在大樟树下"})
+    actions.act(issue, "accept", actor=city.micro_chief, data={"note": "马上去看"})
+    followers.follow(city.foreign_resident, issue.id)
+    page = client.page(f"/issues/{issue.id}", city.foreign_resident).get_data(as_text=True)
+    assert f"/photos/{photo}" in page and "马上去看" in page and "大樟树" not in page
+    assert client.page(f"/photos/{photo}", city.foreign_resident).status_code == 200
+
+
 # Merging --------------------------------------------------------------------------------------------------------------
 
 

@@ -54,7 +54,8 @@ def list_issues(view: str, sort: str, cursor: str | None, limit: int, **narrowed
         page = queues.issues(
             current_user, queues.Filter(view=view, sort=sort, **narrowed), cursor=cursor, limit=limit
         )
-    return {"items": [schemas.issue_dict(row) for row in page.rows], "next": page.next}
+    shown = [schemas.issue_dict(row) | followers.as_read_by(current_user, row.issue) for row in page.rows]
+    return {"items": shown, "next": page.next}
 
 
 @bp.get("/issues/near")
@@ -108,7 +109,7 @@ def transitions(issue_id: UUID) -> Any:
 def events(issue_id: UUID) -> Any:
     """The whole story of an issue, oldest first."""
     issue = queries.visible(current_user, issue_id)
-    return {"items": schemas.event_dicts(queries.story(current_user, issue))}
+    return {"items": schemas.event_dicts(followers.story_for(current_user, issue))}
 
 
 @bp.post("/issues/<uuid:issue_id>/events")

@@ -4,6 +4,7 @@ They see it, are told what its reporter is told, and make none of its reporter's
 how many, to all who see it.
 """
 
+import dataclasses
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -123,14 +124,29 @@ def follows(person: Person, issue: Issue) -> bool:
 
 
 def as_read_by(person: Person, issue: Issue) -> dict[str, Any]:
-    """What a follower is shown of the reporter's own words instead: without the numbers in them, and no answers."""
+    """What a follower is shown instead of the reporter's own words and place; nothing for everybody else.
+
+    The words come without the numbers in them, answers not at all; of a confidential report neither words nor place.
+    """
     if not sight.only_follows(person, issue):
         return {}
+    if issue.confidential:
+        return {"text": "", "address": None, "answers": [], "lat": None, "lon": None, "accuracy_m": None}
     return {
         "text": names.masked(issue.text),
         "address": issue.address and names.masked(issue.address),
         "answers": [],
     }
+
+
+def story_for(person: Person, issue: Issue) -> queries.Story:
+    """The story of an issue: to a follower without what its reporter said in it, of a confidential one without photos."""
+    story = queries.story(person, issue)
+    if not sight.only_follows(person, issue):
+        return story
+    events = [event for event in story.events if event.seq == 1 or event.actor_role != flow.REPORTER]
+    story = dataclasses.replace(story, events=events)
+    return dataclasses.replace(story, photos={}, stages={}) if issue.confidential else story
 
 
 def mine(person: Person, *, cursor: str | None = None, limit: int = paging.LIMIT) -> paging.Page:

@@ -27,6 +27,9 @@ class Merged:
 def context(person: Person, issue: Issue, moves: Sequence[Transition]) -> dict[str, Any]:
     """What the templates need: `alike`, `merged`, `follows`, `reported`. Asks nothing where there can be nothing."""
     takes_issue = any("issue" in move.needs for move in moves)
+    shown = {"text": issue.text, "address": issue.address, "lat": issue.lat} | followers.as_read_by(
+        person, issue
+    )
     only_follows = sight.only_follows(person, issue)
     return {
         "alike": near.candidates(person, issue) if takes_issue else [],
@@ -34,7 +37,7 @@ def context(person: Person, issue: Issue, moves: Sequence[Transition]) -> dict[s
         if issue.followers and not only_follows and person.id != issue.reporter_id
         else [],
         "follows": followers.follows(person, issue),
-        "reported": {"text": issue.text, "address": issue.address} | followers.as_read_by(person, issue),
+        "reported": shown,
         "answered": [] if only_follows else answers.shown(issue),
     }
 

@@ -183,7 +183,7 @@ def issue_context(
     """Everything that issues/_detail.html and issues/_moves.html need; they say what each part is."""
     moves = queries.transitions(person, issue)
     return {
-        "story": queries.story(person, issue),
+        "story": followers.story_for(person, issue),
         "moves": moves,
         "now": utcnow(),
         "shifts": [shift for shift in worktime.moves_of(issue.id) if shift.kind not in flow.current().clocks],

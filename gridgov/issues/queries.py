@@ -77,11 +77,10 @@ def out_of_sight() -> NotFound:
 
 
 def may_see_photo(person: Person, photo: Photo) -> bool:
-    """Whether a photo hangs on an issue that this person may see."""
+    """Whether a photo hangs on an issue that this person may see: of a confidential one not as a follower alone."""
     hung = sa.select(IssuePhoto.issue_id).where(IssuePhoto.photo_id == photo.id)
-    return bool(
-        session.scalar(sa.select(sa.select(Issue.id).where(Issue.id.in_(hung), in_sight(person)).exists()))
-    )
+    own = within(people.reach(person), Issue.reporter_id == person.id, sa.and_(sight.followed_by(person.id), ~Issue.confidential))
+    return bool(session.scalar(sa.select(sa.select(Issue.id).where(Issue.id.in_(hung), own).exists())))
 
 
 def sees_reporter(person: Person, issue: Issue) -> bool:

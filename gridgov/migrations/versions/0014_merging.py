@@ -35,6 +35,11 @@ CREATE TRIGGER issues_check_merged BEFORE UPDATE OF merged_into_id ON issues FOR
 WHEN (NEW.merged_into_id IS NOT NULL AND NEW.merged_into_id IS DISTINCT FROM OLD.merged_into_id)
 EXECUTE FUNCTION check_merged()
 """
+# Categories of the seed about people: in a city that is there already they are exempt from the first day, too.
+ABOUT_PEOPLE = (
+    "UPDATE categories SET duplicates = false WHERE confidential OR code IN"
+    " ('0101', '0102', '0103', '0104', '0401', '1004', '1005', '1006', '1007', '1008', '1201')"
+)
 WHOLE = "num_nulls(merged_into_id, merged_seq) IN (0, 2) AND (merged_into_id IS NULL OR ended_at IS NOT NULL)"
 
 
@@ -42,6 +47,7 @@ def upgrade() -> None:
     op.execute(METRES)
     op.add_column("categories", sa.Column("duplicates", sa.Boolean, nullable=False, server_default="true"))
     op.add_column("categories", sa.Column("questions", JSONB, nullable=False, server_default="[]"))
+    op.execute(ABOUT_PEOPLE)
     op.add_column("issues", sa.Column("merged_into_id", sa.Uuid, sa.ForeignKey("issues.id")))
     op.add_column("issues", sa.Column("merged_seq", sa.Integer))
     op.add_column("issues", sa.Column("followers", sa.Integer, nullable=False, server_default="0"))
