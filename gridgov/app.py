@@ -41,7 +41,7 @@ PARTS = [
     "gridgov.openapi",
 ]
 BLUEPRINTS = ["display:bp", "health:bp", "monitoring:bp", "people.pages:bp", "photos.pages:bp", "issues.pages:bp", "issues.desk:bp",
-              "identity.pages:bp", "identity.forms:bp",
+              "identity.pages:bp", "identity.forms:bp", "issues.sharing:bp",
               "notices.pages:bp", "notices.forms:bp", "notices.desk:bp", "worktime.pages:bp", "deadletters.pages:bp", "live.pages:bp",
               "openapi:pages"]  # fmt: skip
 API = ["people.api:bp", "grids.api:bp", "photos.api:bp", "issues.api:bp", "identity.api:bp", "notices.api:bp", "notices.api:me",

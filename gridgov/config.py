@@ -49,6 +49,7 @@ class Config:
     look_rate: str = "20 per hour"
     anonymous_rate: str = "10 per hour"
     code_rate: str = "20 per minute"
+    near_rate: str = "240 per hour"
     rate_limits: bool = True
     db_pool_size: int = 8
     statement_timeout_ms: int = 15_000

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gridgov import questions
 from gridgov.config import ROOT
 from gridgov.limits import Limit
+from gridgov.questions import QuestionSpec
 from gridgov.workflow import Words, parse_limit
 from gridgov.yamlfile import YamlFile
 
@@ -20,6 +22,7 @@ LINES = ("safety", "public_order", "epidemic", "river", "forest", "road", "farml
 LIMITS = ("accept", "resolve", "verify", "callback", "silent", "reopen", "report", "decline", "complex", "review", "answer", "urge",
           "appeal", "reconsider")  # fmt: skip
 LEVEL_KEYS = set("length label place answers parent child chief office workers verified_by limits".split())
+WITHIN_M_MOST = 5_000
 Limits = Mapping[str, Limit]
 
 
@@ -60,6 +63,16 @@ class CategorySpec:
     department: str | None
     photos: bool
     confidential: bool
+    duplicates: bool = True
+    questions: tuple[QuestionSpec, ...] = ()
+
+
+@dataclass(frozen=True)
+class SameRule:
+    """What is taken for the same problem: the same category, so near (metres) and reported within so long (seconds)."""
+
+    within_m: int
+    within_s: int
 
 
 @dataclass(frozen=True)
@@ -72,6 +85,7 @@ class Policy:
     after: Limits
     yellow_share: float
     categories: dict[str, CategorySpec]
+    same: SameRule
     file: YamlFile
 
     def limit(self, name: str, *, level: str | None, grade: str, own: Limits | None = None) -> Limit:
@@ -160,7 +174,7 @@ def load(folder: Path) -> Policy:
         if name not in after:
             raise file.fail(("after",), f"{name!r} is missing")
     return Policy(levels, _limits(file, ("department", "limits"), "accept", "resolve"), grades, after, share,
-                  _categories(folder), file)  # fmt: skip
+                  *_categories(folder), file)  # fmt: skip
 
 
 def _level(file: YamlFile, name: str) -> LevelSpec:
@@ -188,10 +202,10 @@ def _limits(file: YamlFile, at: tuple[str | int, ...], *needed: str) -> Limits:
     return {name: parse_limit(file, (*at, name)) for name in raw}
 
 
-def _categories(folder: Path) -> dict[str, CategorySpec]:
+def _categories(folder: Path) -> tuple[dict[str, CategorySpec], SameRule]:
     file = YamlFile(folder / "categories.yaml")
     found: dict[str, CategorySpec] = {}
-    file.need((), {"categories"})
+    file.need((), {"categories", "duplicates"})
     for major in file.names(("categories",)):
         at: tuple[str | int, ...] = ("categories", major)
         raw = file.need(at, {"label", "line", "department", "sub"})
@@ -205,12 +219,23 @@ def _categories(folder: Path) -> dict[str, CategorySpec]:
         )
         for code in file.names((*at, "sub")):
             found[code] = _minor(file, (*at, "sub", code), code, major, raw["line"])
-    return found
+    return found, _same(file)
+
+
+def _same(file: YamlFile) -> SameRule:
+    raw = file.need(("duplicates",), {"within_m", "within"})
+    if type(raw["within_m"]) is not int or not 0 < raw["within_m"] <= WITHIN_M_MOST:
+        raise file.fail(("duplicates", "within_m"), f"must be a whole number of metres from 1 to {WITHIN_M_MOST}")
+    try:
+        within = Limit.parse(str(raw["within"]), "natural_day")
+    except ValueError as error:
+        raise file.fail(("duplicates", "within"), str(error)) from None
+    return SameRule(raw["within_m"], within.amount_s)
 
 
 def _minor(file: YamlFile, at: tuple[str | int, ...], code: Any, major: str, line: str) -> CategorySpec:
     raw = file.need(
-        at, {"label", "grade", "department", "photos", "confidential"}, {"clock", "questions", "line"}
+        at, {"label", "grade", "department", "photos", "confidential"}, {"clock", "questions", "line", "duplicates"}
     )
     file.texts(at, "line", "grade")
     file.texts(at, "department", null=True)
@@ -219,12 +244,12 @@ def _minor(file: YamlFile, at: tuple[str | int, ...], code: Any, major: str, lin
     if raw["grade"] not in GRADES:
         raise file.fail((*at, "grade"), f"unknown grade {raw['grade']!r}")
     _known_line(file, at, raw.get("line", line))
-    for key in ("photos", "confidential"):
-        if not isinstance(raw[key], bool):
+    for key in ("photos", "confidential", "duplicates"):
+        if not isinstance(raw.get(key, True), bool):
             raise file.fail((*at, key), "must be true or false")
     return CategorySpec(
         code, major, file.words((*at, "label")), raw.get("line", line), raw["grade"], raw["department"], raw["photos"],
-        raw["confidential"],
+        raw["confidential"], raw.get("duplicates", True), questions.read(file, at),
     )  # fmt: skip
 
 

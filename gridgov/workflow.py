@@ -12,15 +12,15 @@ from typing import Any
 from gridgov.errors import IllegalTransition, Invalid, NotPermitted
 from gridgov.i18n import _, pick
 from gridgov.limits import Limit
-from gridgov.workflow_parts import SAME, Entry, FieldSpec, Move, SideClock, State, Transition, Words
+from gridgov.workflow_parts import BACK, SAME, Entry, FieldSpec, Move, SideClock, State, Transition, Words
 from gridgov.yamlfile import YamlFile
 
-__all__ = ["SAME", "Entry", "FieldSpec", "Move", "SideClock", "State", "Transition", "Words", "Workflow", "parse_limit"]
-FIELD_KINDS = {"text", "photos", "department", "unit", "date", "choice", "yesno", "scale", "departments", "part", "parts"}
+__all__ = ["BACK", "SAME", "Entry", "FieldSpec", "Move", "SideClock", "State", "Transition", "Words", "Workflow", "parse_limit"]
+FIELD_KINDS = {"text", "photos", "department", "unit", "issue", "date", "choice", "yesno", "scale", "departments", "part", "parts"}
 STATE_TONES = {"blue", "teal", "violet", "amber", "red", "green", "grey"}
 BUTTONS = {"primary", "soft", "danger", "plain"}
 URGENCIES = ("low", "normal", "high")
-CLOCKS = ("restart", "hold", "go_on", "anew")
+CLOCKS = ("restart", "hold", "go_on", "anew", "park", "unpark")
 
 
 Guard = Callable[[Move], bool]
@@ -104,7 +104,7 @@ class Workflow:
         """Run the effects of a checked move, then set the state."""
         for effect in move.transition.do:
             self._effects[effect](move)
-        if move.transition.to != SAME:
+        if move.transition.to not in (SAME, BACK):
             move.subject.state = move.transition.to
 
     def holds(self, guards: Iterable[str], move: Move) -> bool:

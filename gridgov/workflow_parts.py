@@ -9,6 +9,7 @@ from gridgov.limits import Limit
 
 Words = Mapping[str, str]
 SAME = "same"
+BACK = "back"
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ class Transition:
     """A move. `by` are actors (see `Workflow.load`), `needs` and `may` the fields it takes.
 
     `clock`: what becomes of the deadline of the state it leaves. restart: it is over; hold: it stops; go_on: the one that
-    was stopped before runs on with what was left; anew: the state stays and its deadline begins again. `starts` and `stops`
+    was stopped before runs on with what was left; anew: the state stays and its deadline begins again; park and unpark: all of
+    its clocks stop with the issue, and run on when that is undone (`to: back`, the state it was in). `starts` and `stops`
     name clocks that run beside it. An `internal` move is not shown to who only reported it; `recalls`: what they read with
     this one of the request that it decides.
     """

@@ -1,6 +1,6 @@
 """What is proven of a workflow file at boot. A file that fails is refused with file, line and reason."""
 
-from gridgov.workflow import SAME, Transition, Workflow
+from gridgov.workflow import BACK, SAME, Transition, Workflow
 
 SYSTEM, REPORTER = "system", "reporter"
 
@@ -26,7 +26,7 @@ def prove(
         at = ("transitions", t.name)
         known = [
             ("from", t.sources, set(flow.states), "state"),
-            ("to", (t.to,), {*flow.states, SAME}, "state"),
+            ("to", (t.to,), {*flow.states, SAME, BACK}, "state"),
             ("by", sorted(t.by), actors, "actor"),
             ("guard", t.guard, set(flow.reasons), "guard (give its words under guards)"),
             ("do", t.do, effects, "effect"),
@@ -46,13 +46,14 @@ def prove(
         if not t.by:
             raise file.fail((*at, "by"), f"nobody may fire {t.name}")
         for source in t.sources:
-            if not flow.states[source].open and not _reopens(flow, t):
+            if not flow.states[source].open and t.to != BACK and not _reopens(flow, t):
                 why = "only somebody can, under a condition, and back into an open state"
                 raise file.fail((*at, "from"), f"{t.name} leaves {source!r}, which is an end: {why}")
     _prove_what_reporters_read(flow)
     _prove_warnings(flow, audiences)
     _prove_time(flow, limits)
     _prove_clocks(flow)
+    _prove_parking(flow)
     _prove_side_clocks(flow, audiences, clock_limits)
     _prove_paths(flow)
 
@@ -170,10 +171,27 @@ def _prove_clocks(flow: Workflow) -> None:
             raise flow.file.fail(at, f"{t.name} leads to {t.to!r}, where a clock is held, without holding one")
 
 
+def _prove_parking(flow: Workflow) -> None:
+    """What is parked waits in one end of its own, from which every way leads back to where it was, all of its clocks with it."""
+    parks = [t for t in flow.transitions.values() if t.clock == "park"]
+    parked = {t.to for t in parks}
+    waits = {t.to for t in flow.transitions.values() if t.clock == "hold"}
+    for t in parks:
+        at = ("transitions", t.name, "clock")
+        if len(parked) != 1 or t.to in (SAME, BACK) or flow.states[t.to].open or set(t.sources) & waits:
+            raise flow.file.fail(at, f"{t.name} parks its clocks: all that do lead from states whose clock runs to one end")
+    for t in flow.transitions.values():
+        at = ("transitions", t.name, "clock")
+        if t.clock != "park" and t.to in parked:
+            raise flow.file.fail(at, f"{t.name} leads to {t.to!r}, where clocks are parked, without parking any")
+        if (t.clock == "unpark") != (t.to == BACK) or (t.to == BACK and set(t.sources) != parked):
+            raise flow.file.fail(at, f"{t.name} goes back: it must unpark, and leave where clocks are parked")
+
+
 def _prove_paths(flow: Workflow) -> None:
     """Every state can be reached from the start, and from every open state an end can be reached."""
     ahead = {
-        name: {t.to for t in flow.transitions.values() if name in t.sources and t.to != SAME}
+        name: {t.to for t in flow.transitions.values() if name in t.sources and t.to not in (SAME, BACK)}
         for name in flow.states
     }
     reached, front = {flow.start}, [flow.start]
@@ -201,7 +219,15 @@ def diagram(flow: Workflow, language: str = "zh") -> str:
     for t in flow.transitions.values():
         mark = " ⏱" if t.by == {SYSTEM} else ""
         for source in t.sources:
-            if t.to != SAME:
+            if t.to == BACK:
+                lines += [f"    {source} --> {name}: {t.label[language]}" for name in parked_from(flow)]
+            elif t.to != SAME:
                 lines.append(f"    {source} --> {t.to}: {t.label[language]}{mark}")
     lines += [f"    {name} --> [*]" for name, state in flow.states.items() if not state.open]
     return "\n".join(lines)
+
+
+def parked_from(flow: Workflow) -> list[str]:
+    """The states that a move back may lead to, in the file's order."""
+    sources = {source for t in flow.transitions.values() if t.clock == "park" for source in t.sources}
+    return [name for name in flow.states if name in sources]

@@ -42,7 +42,7 @@ BOUNDARY_FILES = {"__init__", "api", "pages", "desk", "forms"}
 BOUNDARY = {
     "apidoc", "app", "assets", "delays", "display", "headers", "health", "i18n", "monitoring", "openapi", "shell", "web",
     "people.csrf", "people.limits", "people.scopes", "people.sessions", "photos.uploads", "photos.schemas",
-    "people.jobs", "issues.words", "issues.board", "issues.drafts", "issues.moving",
+    "people.jobs", "issues.words", "issues.board", "issues.drafts", "issues.moving", "issues.sharing",
     "live.streams",
 }  # fmt: skip
 TOP_LEVEL = set(

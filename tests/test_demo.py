@@ -16,13 +16,13 @@ from PIL import Image
 from gridgov import db, demo, migrate, timers
 from gridgov.app import create_app
 from gridgov.db import session
-from gridgov.demo import city, cli, issues, lives, pictures, scenes, sealed, story, texts
+from gridgov.demo import city, cli, issues, known, lives, pictures, scenes, sealed, story, texts
 from gridgov.demo.ids import uuid7_at
 from gridgov.errors import Conflict
 from gridgov.grids import queries as grids
 from gridgov.grids.models import Grid, Level
 from gridgov.issues import flow
-from gridgov.issues.models import Hop, Issue, IssueEvent
+from gridgov.issues.models import Follower, Hop, Issue, IssueEvent
 from gridgov.issues.part_models import Part
 from gridgov.people import queries as people, security
 from gridgov.people.models import Department, Household, Person, Post, Role
@@ -223,7 +223,7 @@ def test_the_story_has_what_it_takes_to_go_through(there):
 
 def test_issues_were_played_by_the_actions_and_stand_in_many_states(there):
     states = set(session.scalars(sa.select(Issue.state).distinct()))
-    assert count(Issue) == COUNT + len(issues.FRESH) + len(scenes.SCENES) + sealed.COUNT
+    assert count(Issue) == COUNT + len(issues.FRESH) + len(scenes.SCENES) + sealed.COUNT + len(known.TOLD)
     assert {"closed", "accepted", "reported"} <= states <= set(flow.current().states)
     assert count(IssueEvent) > 4 * COUNT
     assert count(Hop) > COUNT
@@ -232,6 +232,15 @@ def test_issues_were_played_by_the_actions_and_stand_in_many_states(there):
 def test_the_micro_chief_finds_something_to_take_up(there):
     waiting = count(Issue, Issue.unit_code == story.MICRO, Issue.state == "reported")
     assert waiting == len(issues.FRESH)
+
+
+def test_one_matter_is_told_of_by_four_people(there):
+    first = session.scalars(sa.select(Issue).where(Issue.category_code == known.CATEGORY, Issue.followers == 3)).one()
+    assert (count(Issue, Issue.merged_into_id == first.id, Issue.state == "merged", Issue.resembles), first.state) == (2, "accepted")
+    how = session.scalars(sa.select(Follower.how).where(Follower.issue_id == first.id).order_by(Follower.how)).all()
+    assert how == ["asked", "merged", "merged"]
+    asker = sa.select(Person.name).join(Follower, Follower.person_id == Person.id).where(Follower.how == "asked")
+    assert session.scalars(asker).one() == story.LOGINS[0].name
 
 
 def test_no_photo_is_there_twice(there):

@@ -38,7 +38,7 @@ WALKERS = [
     "foreign_micro_chief", "foreign_village_chief", "foreign_township_office",
 ]  # fmt: skip
 COME_AND_GO = ["micro_chief", "village_chief", "township_chief", "township_office", "township_office_2", "department"]
-BACK_FROM_AN_END = {"reopen", "appeal"}
+BACK_FROM_AN_END = {"reopen", "appeal", "unmerge"}
 CALENDAR = slow_clock.SlowCalendar()
 LIVE = sa.select(timers.Timer).where(timers.Timer.state.in_(["open", "paused"]), timers.Timer.subject_id == sa.bindparam("issue"))
 
@@ -161,7 +161,10 @@ class Walk(RolledBack):
         self.able[issue.id] = self._open(issue)
         live = db.session.scalars(LIVE, {"issue": issue.id}).all()
         if not state.open:
-            assert (live, issue.due_at, issue.asked_kind, issue.clocks) == ([], None, None, []), issue.state
+            parked = issue.state == "merged"  # Its clocks stand, so that the merging can be undone.
+            assert {timer.state for timer in live} <= ({"paused"} if parked else set()), issue.state
+            assert (issue.due_at, issue.asked_kind) == (None, None)
+            assert bool(live) == parked
             return
         assert (issue.unit_code is None) != (issue.department_id is None)
         self._one_deadline(issue, state.due or "", live)
@@ -244,6 +247,7 @@ class Walk(RolledBack):
             "part": lambda: data.draw(st.sampled_from(self._parts(issue))),
             "parts": lambda: self._parts(issue)[:1],
             "yesno": lambda: data.draw(st.booleans()),
+            "issue": lambda: str(next(each for each in self.issues if each != issue.id)),
             "unit": lambda: data.draw(st.sampled_from(asks.siblings(issue) or [(seed.SIBLING_MICRO, "")]))[0],
             "date": lambda: str((self.moment() + timedelta(days=data.draw(st.integers(1, 40)))).date()),
             "choice": lambda: data.draw(st.sampled_from(list(spec.options))),
@@ -278,14 +282,17 @@ class Walk(RolledBack):
         elif name == "suspend" and clock:
             clock.used_s += slow_clock.spent(CALENDAR, seed.TOWNSHIP, clock.kind, clock.since or 0, self.now)
             clock.since = None
-        elif name == "resume" and clock:
+        elif name == "merge" and before[0] == "accepted" and clock:
+            clock.used_s += slow_clock.spent(CALENDAR, seed.TOWNSHIP, clock.kind, clock.since or 0, self.now)
+            clock.since = None
+        elif name in ("resume", "unmerge") and clock:
             clock.since = self.now
         elif issue.state == "accepted" and (before[0] != "accepted" or before[1] != issue.grade):
             limit = flow.limit(issue)
             if before[0] == "accepted" and limit == flow.limit(issue, grade=before[1]):
                 return
             self.clocks[issue_id] = Clock(limit.amount_s, str(limit.clock), since=self.now)
-        elif issue.state not in ("accepted", "suspended"):
+        elif issue.state not in ("accepted", "suspended", "merged"):
             self.clocks.pop(issue_id, None)
 
     def _asked(self, issue: Issue) -> str:

@@ -151,6 +151,18 @@ def suspended(city: seed.City, unit: str) -> Issue:
     return issue
 
 
+def merged(story: Callable[..., Issue]) -> Callable[..., Issue]:
+    """The same story, and the city has merged it into another of the resident's."""
+
+    def told(city: seed.City, unit: str) -> Issue:
+        issue, other = story(city, unit), city.report("worker")
+        actions.act(issue, "merge", actor=city.city_office_2, data={"issue": other.number})
+        return issue
+
+    told.__name__ = "merged"
+    return told
+
+
 def first(unit: str) -> str:
     """The one of a unit who acts in the stories above."""
     return {"township": "township_office", "city": "city_office", "department": "department"}.get(
@@ -227,6 +239,10 @@ def rows() -> list[Row]:
                 found.append(("dispatch", story, unit, {"department": "station"}, office, set()))
                 found.append(("not_accept", story, unit, {**REASON, "route": "法院"}, office, set()))
             above = set(ABOVE_UNIT[unit])
+            may = (people_there | above) - DEPARTMENT - LEADERS
+            may &= SIGHT - {"city_chief", "city_leader"}
+            found.append(("merge", story, unit, {"issue": "another"}, may, set()))
+            found.append(("unmerge", merged(story), unit, REASON, may, set()))
             found.append(("urge", story, unit, {}, {REPORTER} | above, set()))
             if unit in ("micro", "village", "township"):
                 data = {**REASON, "unit": SIBLINGS[unit]}
@@ -354,11 +370,13 @@ def test_who_may_and_who_may_not(city, client, row):
     if hasattr(story, "helped"):
         sight = sight | {HELPER[unit]}
     assert may | handled <= sight
-    issue_id = issue.id
+    issue_id, another = issue.id, city.report("worker").number if data.get("issue") else ""
     connection = db.session.get_bind()
     got, expected = {}, {}
     for key in seed.PEOPLE:
         body = dict(data)
+        if body.get("issue"):
+            body["issue"] = another
         if body.get("proof"):
             body["proof"] = [str(photo_of(city.person(key)))]
         client.get("/api/v1/me", city.person(key))  # So that the token is made outside what is rolled back.
@@ -405,6 +423,7 @@ def test_every_state_a_transition_starts_from_has_its_row():
         "closed": {"closed"},
         "refused": {"not_accepted"},
         "appealed": {"appealed"},
+        "merged": {"merged"},
     }
     for t in flow.current().transitions.values():
         if t.by != {flow.SYSTEM}:

@@ -268,11 +268,11 @@ def test_a_place_that_is_not_shared_is_explained_and_the_grid_chosen_by_hand(
     strict_page.get_by_role("button", name="定位").click()
     expect(strict_page.locator("[data-place-words]")).to_contain_text("没有获得定位权限")
     strict_page.locator("summary", has_text="手动选择网格").click()
-    strict_page.get_by_label("乡镇、街道").select_option("430581101")
-    strict_page.get_by_label("村、社区").select_option("430581101222")
+    strict_page.get_by_label("乡镇（街道）").select_option("430581101")
+    strict_page.get_by_label("村（社区）").select_option("430581101222")
     expect(strict_page.locator("input[name=grid_code]")).to_have_value("430581101222")
     expect(strict_page.locator("[data-place-words]")).to_contain_text("泻油村 · 手动选择")
-    expect(strict_page.get_by_label("村民小组、小区")).to_be_visible()
+    expect(strict_page.get_by_label("组（院落、小区）")).to_be_visible()
 
 
 def test_outside_the_city_is_said(form: Page, shop: tuple[str, Flask]) -> None:

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 from gridgov.config import ROOT
 from gridgov.issues import cli, flow, handbook
 from gridgov.people.models import Role
+from gridgov.workflow_proof import parked_from
 
 
 @pytest.fixture
@@ -41,7 +42,8 @@ def test_the_diagram_draws_every_move_between_states_and_both_ends(app):
     assert f"[*] --> {workflow.start}" in drawn
     for step in workflow.transitions.values():
         for source in step.sources:
-            assert step.to == "same" or f"{source} --> {step.to}" in drawn
+            targets = {"same": [], "back": parked_from(workflow)}.get(step.to, [step.to])
+            assert all(f"{source} --> {target}: {step.label['zh']}" in drawn for target in targets)
     assert all(f"{s.name} --> [*]" in drawn for s in workflow.states.values() if not s.open)
 
 

@@ -22,7 +22,7 @@ import sqlalchemy as sa
 
 from gridgov import db, timers
 from gridgov.db import session, utcnow
-from gridgov.demo import names, news, scenes, sealed, story, texts
+from gridgov.demo import known, names, news, scenes, sealed, story, texts
 from gridgov.demo.darkroom import Darkroom
 from gridgov.demo.ids import uuid7_at
 from gridgov.demo.lives import Life, Step
@@ -132,6 +132,7 @@ class Stage:
             accuracy_m=rng.randint(5, 40),
             address=subject.address,
             photos=taken,
+            answers=known.answers(subject.category, look),
         )
         self.issues += 1
         self.looks[issue.id] = look
@@ -219,6 +220,8 @@ def load(seed: int, count: int = COUNT, tell: Callable[[str], None] = lambda _li
             stage.foresee(at, grid, reporter, look)
         scenes.foresee(now, random.Random(f"{seed}/scenes"), stage.at, stage.after_work)
         sealed.foresee(stage.at, now)
+        there, spot = reporters[fresh.code], inside(fresh.geojson, random.Random(f"{seed}/known"))
+        stage.issues += known.plan(stage.at, now, spot, there, there[Role.MICRO_CHIEF][0], random.Random(f"{seed}/known/ids"))
         try:
             stage.play()
         finally:

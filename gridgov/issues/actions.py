@@ -1,7 +1,8 @@
 """Every write on issues: reporting one, and making a move on one. Source of who and what: workflows/issue.yaml."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -15,7 +16,7 @@ from gridgov.db import JSONB, TZ, session, utcnow, uuid7
 from gridgov.errors import Conflict, Invalid
 from gridgov.grids import queries as grids
 from gridgov.i18n import _
-from gridgov.issues import clocks, flow, intake
+from gridgov.issues import answers as answers_of, clocks, flow, intake
 from gridgov.issues.accused import named
 from gridgov.issues.models import Category, Issue, IssueEvent, IssuePhoto
 from gridgov.people import queries as people
@@ -54,6 +55,7 @@ def report(
     *, actor: Person | None, category: str, text: str, id: UUID | None = None, grid_code: str | None = None,
     lat: float | None = None, lon: float | None = None, accuracy_m: int | None = None, address: str | None = None,
     photos: Sequence[UUID] = (), confidential: bool = False, accused: str | None = None, follow_up_hash: bytes | None = None,
+    answers: Mapping[str, Any] = MappingProxyType({}),
 ) -> tuple[Issue, bool]:  # fmt: skip
     """Record a problem and make the grid it lies in answerable. Returns (issue, whether it is new).
 
@@ -69,6 +71,7 @@ def report(
         raise Invalid(_("Please choose what it is about."), code="category_unknown", field="category")
     if kind.photos_required and not photos:
         raise Invalid(_("This category needs a photo."), code="photo_needed", field="photos")
+    answered = answers_of.take(kind.questions, answers)
     place = _place(grid_code, lat, lon)
     about = named(accused) if accused else None
     now = utcnow()
@@ -77,7 +80,7 @@ def report(
         text=text.strip(), lat=lat, lon=lon, accuracy_m=accuracy_m, address=address, reporter_id=actor and actor.id,
         follow_up_hash=follow_up_hash, confidential=confidential or kind.confidential or bool(about) or actor is None,
         accused_code=about and about.code, accused_department_id=about and about.department_id,
-        state=flow.current().start, unit_code=about.above if about else place.code, reported_at=now,
+        state=flow.current().start, unit_code=about.above if about else place.code, reported_at=now, answers=answered,
     )  # fmt: skip
     _due, limit = clocks.deadline(issue, now)
     state = flow.current().states[issue.state]
@@ -85,7 +88,7 @@ def report(
     # The short number people see, WG-20261121-0042: the city's letters, the day, a running number of the day.
     event = intake.write(
         issue, prefix=f"{place.abbr or place.city}-{day:%Y%m%d}-", day=day, role=flow.REPORTER,
-        timer=state.due or "", limit=limit, warn_s=flow.warning(state, limit),
+        timer=state.due or "", limit=limit, warn_s=flow.warning(state, limit), looks=kind.duplicates,
     )  # fmt: skip
     if event is None:  # The same report came twice at the same time, and the other was first.
         return _replayed(issue.id, actor), False  # type: ignore[return-value]
@@ -152,7 +155,7 @@ def seed_categories() -> int:
         {
             "code": c.code, "parent_code": c.parent, "name": c.label["zh"], "name_en": c.label["en"], "line": c.line,
             "grade": c.grade, "department_code": c.department, "photos_required": c.photos,
-            "confidential": c.confidential,
+            "confidential": c.confidential, "duplicates": c.duplicates, "questions": [q.row() for q in c.questions],
         }
         for c in sorted(flow.rules().categories.values(), key=lambda c: len(c.code))
     ]  # fmt: skip

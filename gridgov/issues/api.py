@@ -5,7 +5,8 @@ from uuid import UUID
 
 from flask import Blueprint
 
-from gridgov.issues import actions, queries, queues, schemas, suspended
+from gridgov.issues import actions, followers, near, queries, queues, schemas, suspended
+from gridgov.issues.known_schemas import FollowSchema, KnownListSchema, NearSchema, known_dict
 from gridgov.issues.schemas import (
     CategoryListSchema,
     CursorSchema,
@@ -42,16 +43,48 @@ def report(**given: Any) -> Any:
 @gives(IssuePageSchema)
 @takes(ListSchema, location="query")
 def list_issues(view: str, sort: str, cursor: str | None, limit: int, **narrowed: Any) -> Any:
-    """Issues in your sight. `view`: all, mine (your units have them now), todo (the same, most urgent first), reported."""
+    """Issues in your sight. `view`: all, mine (your units have them now), todo (the same, most urgent first), reported, followed."""
     if view == "reported":
         page = queries.mine(current_user, cursor=cursor, limit=limit)
     elif view == "todo":
         page = queries.todo(current_user, cursor=cursor, limit=limit)
+    elif view == "followed":
+        page = followers.followed(current_user, cursor=cursor, limit=limit)
     else:
         page = queues.issues(
             current_user, queues.Filter(view=view, sort=sort, **narrowed), cursor=cursor, limit=limit
         )
-    return {"items": [schemas.issue_dict(row, current_user) for row in page.rows], "next": page.next}
+    shown = [schemas.issue_dict(row, current_user) | followers.as_read_by(current_user, row.issue) for row in page.rows]
+    return {"items": shown, "next": page.next}
+
+
+@bp.get("/issues/near")
+@limited("near_rate")
+@gives(KnownListSchema)
+@takes(NearSchema, location="query")
+def list_near(**given: Any) -> Any:
+    """What is known near by of this category, before you report it too: never who reported it, nothing confidential."""
+    return {"items": [known_dict(one) for one in near.offers(current_user, **given)]}
+
+
+@bp.post("/issues/<uuid:issue_id>/follow")
+@scope("report")
+@limited("intake_rate")
+@gives(FollowSchema, 201)
+def follow(issue_id: UUID) -> Any:
+    """Follow an issue that somebody else reported: you see it and are told of every step. Twice is as good as once.
+
+    Codes of refusal: not_found (404), own_report, not_followed (409).
+    """
+    return followers.follow(current_user, issue_id)
+
+
+@bp.delete("/issues/<uuid:issue_id>/follow")
+@scope("report")
+def leave(issue_id: UUID) -> Any:
+    """Follow it no longer."""
+    followers.leave(current_user, issue_id)
+    return "", 204
 
 
 @bp.get("/issues/<uuid:issue_id>")
@@ -59,7 +92,8 @@ def list_issues(view: str, sort: str, cursor: str | None, limit: int, **narrowed
 def show(issue_id: UUID) -> Any:
     """One issue, with the moves open to you."""
     issue = queries.visible(current_user, issue_id)
-    return schemas.issue_dict(queries.rows([issue])[0], current_user, queries.transitions(current_user, issue))
+    shown = schemas.issue_dict(queries.rows([issue])[0], current_user, queries.transitions(current_user, issue))
+    return shown | followers.as_read_by(current_user, issue)
 
 
 @bp.get("/issues/<uuid:issue_id>/transitions")
@@ -75,7 +109,7 @@ def transitions(issue_id: UUID) -> Any:
 def events(issue_id: UUID) -> Any:
     """The whole story of an issue, oldest first."""
     issue = queries.visible(current_user, issue_id)
-    return {"items": schemas.event_dicts(queries.story(current_user, issue))}
+    return {"items": schemas.event_dicts(followers.story_for(current_user, issue))}
 
 
 @bp.post("/issues/<uuid:issue_id>/events")

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from gridgov import batches, calendars, timers
-from gridgov.issues import asks, flow, hops
+from gridgov.issues import asks, flow, hops, parked
 from gridgov.issues.models import Issue
 from gridgov.limits import Clock, Limit
 from gridgov.workflow import SAME, Move, SideClock
@@ -40,6 +40,9 @@ def turn(move: Move, before: str, grade: str) -> None:
             _under_generation(issue, [states[before].due or "", *issue.clocks])
         return
     issue.generation += 1
+    if transition.clock in parked.TURNS:
+        parked.TURNS[transition.clock](move)
+        return
     if transition.clock != "hold":
         asks.forget(issue)  # It was asked in a state that is over, or for a deadline that has passed.
     if issue.ended_at is not None:

@@ -24,7 +24,9 @@ from gridgov.people.models import Department, Person, Post, Role
 from gridgov.workflow import Move, State, Workflow
 
 REPORTER, SYSTEM = "reporter", "system"
-AUDIENCES = {"reporter", "unit", "handler", "left", "decider", "alarmed", "supervisor", "instructor", "above", "checkers"}
+AUDIENCES = {
+    "reporter", "unit", "handler", "left", "decider", "alarmed", "supervisor", "instructor", "above", "checkers", "followers",
+}  # fmt: skip
 HANDLED = sa.select(IssueEvent.actor_id).where(
     IssueEvent.issue_id == sa.bindparam("issue"), IssueEvent.hop_n == sa.bindparam("hop"),
     IssueEvent.name.in_(("accept", "resolve")), IssueEvent.actor_id.is_not(None),
@@ -57,9 +59,8 @@ def load(folder: Path) -> Workflow:
     if folder not in _loaded:
         limits = policy.load(folder).always()
         roles = [str(role) for role in Role]
-        importlib.import_module("gridgov.issues.asks")  # It registers its guards and effects, and needs this module whole.
-        importlib.import_module("gridgov.issues.parts")
-        importlib.import_module("gridgov.issues.chances")
+        for module in ("asks", "parts", "chances", "merging"):  # They register guards and effects, and need this module whole.
+            importlib.import_module(f"gridgov.issues.{module}")
         places = ("area", "above", "decider", "part")
         actors = {REPORTER, SYSTEM, *roles, *(f"{where}:{r}" for where in places for r in roles)}
         _loaded[folder] = Workflow.load(

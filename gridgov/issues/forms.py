@@ -7,7 +7,7 @@ from uuid import UUID
 import marshmallow
 from flask import request
 
-from gridgov.issues import flow, schemas
+from gridgov.issues import answers, flow, schemas
 from gridgov.people.models import Person
 from gridgov.photos import actions as photos, uploads
 from gridgov.web import load
@@ -48,6 +48,7 @@ def read_report(actor: Person, take: Take | None = None) -> dict[str, Any]:
     take = take or (lambda field: take_files(field, actor))
     data = _load(schemas.ReportSchema(), {"photos"})
     data["photos"] = [*data["photos"], *take("photos")]
+    data["answers"] = answers.of_form(request.form)
     return data
 
 

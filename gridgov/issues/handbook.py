@@ -11,7 +11,7 @@ from gridgov.issues import flow
 from gridgov.limits import WORK_DAY_S, Clock, Limit
 from gridgov.people import roles
 from gridgov.people.models import Role
-from gridgov.workflow import SAME, State, Transition, Words, Workflow
+from gridgov.workflow import BACK, SAME, State, Transition, Words, Workflow
 from gridgov.workflow_proof import diagram
 
 FILE = ROOT / "docs" / "workflows.md"
@@ -28,7 +28,8 @@ CLOCKS = {
 AUDIENCES = {
     "reporter": "上报人", "unit": "现责任单位", "handler": "办理人", "left": "原责任单位", "decider": "审批单位",
     "alarmed": "各级网格办和市领导",
-    "supervisor": "督办人", "instructor": "批示人", "above": "上一级单位", "checkers": "市领导（市网格办无人可核实时）",
+    "followers": "跟进人", "supervisor": "督办人", "instructor": "批示人", "above": "上一级单位",
+    "checkers": "市领导（市网格办无人可核实时）",
     "parts": "有关的协办、联办单位", "givers": "交办协办的单位", "judges": "申诉复核人",
 }  # fmt: skip
 SELF = {"reporter": "上报人 reporter", "system": "系统 system"}
@@ -98,7 +99,7 @@ def _transitions(workflow: Workflow) -> str:
     rows = []
     for step in workflow.transitions.values():
         sources = "、".join(workflow.states[s].label["zh"] for s in step.sources)
-        to = "不变 same" if step.to == SAME else _both(workflow.states[step.to].label)
+        to = {SAME: "不变 same", BACK: "原状态 as before"}.get(step.to) or _both(workflow.states[step.to].label)
         rows.append(
             [_both(step.label), f"`{step.name}`", sources, to, _who(step), _fields(workflow, step.needs),
              _fields(workflow, step.may), "、".join(f"`{g}`" for g in step.guard) or "—",

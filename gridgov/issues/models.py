@@ -15,7 +15,10 @@ ONE_UNIT = "(unit_code IS NULL) <> (department_id IS NULL)"
 
 
 class Category(Model, table=True):
-    """What an issue can be about, in two levels; seeded from workflows/categories.yaml, then the city's own data."""
+    """What an issue can be about, in two levels; seeded from workflows/categories.yaml, then the city's own data.
+
+    `duplicates`: whether what lies near by is offered as the same. `questions`: what a report is asked besides.
+    """
 
     __tablename__ = "categories"
     __table_args__ = (
@@ -36,6 +39,10 @@ class Category(Model, table=True):
     department_code: str | None = Field(default=None, max_length=40)
     photos_required: bool = False
     confidential: bool = False
+    duplicates: bool = Field(default=True, sa_column_kwargs={"server_default": "true"})
+    questions: list[dict[str, Any]] = Field(
+        default_factory=list, sa_type=JSONB, sa_column_kwargs={"server_default": "[]"}
+    )
     closed_at: datetime | None = Field(default=None, sa_type=TZ)
 
 
@@ -51,6 +58,8 @@ class Issue(Model, table=True):
     `on_time`, `solved` and `satisfaction` (1 to 5) are three separate results.
     Without a reporter it is anonymous, and `follow_up_hash` tells the code that follows it. `accused_*` is whom it is about:
     that unit never has it, and its people do not see it (gridgov/issues/accused.py).
+    `merged_into_id` is the issue it was merged into, by event `merged_seq`. `followers` counts those who follow it now besides
+    its reporter. `resembles`: another was open near by when it came in. `answers` are those to its category's questions.
     """
 
     __tablename__ = "issues"
@@ -91,6 +100,14 @@ class Issue(Model, table=True):
         sa.Index(
             "uq_issues_follow_up_hash", "follow_up_hash", unique=True, postgresql_where=sa.text("follow_up_hash IS NOT NULL")
         ),
+        sa.CheckConstraint(
+            "num_nulls(merged_into_id, merged_seq) IN (0, 2) AND (merged_into_id IS NULL OR ended_at IS NOT NULL)",
+            name="merged_is_whole",
+        ),
+        sa.CheckConstraint("merged_into_id <> id", name="not_into_itself"),
+        sa.CheckConstraint("followers >= 0", name="followers_not_negative"),
+        sa.Index("ix_issues_merged_into_id", "merged_into_id", postgresql_where=sa.text("merged_into_id IS NOT NULL")),
+        sa.Index("ix_issues_near", "category_code", "lat", postgresql_where=sa.text("ended_at IS NULL AND lat IS NOT NULL")),
         sa.Index("ix_issues_supervised", "id", postgresql_where=sa.text("supervisor_id IS NOT NULL AND ended_at IS NULL")),
         sa.Index("ix_issues_suspended", "id", postgresql_where=sa.text("state = 'suspended'")),
         sa.Index("ix_issues_decides", "decides_code", "due_at", postgresql_where=sa.text("decides_code IS NOT NULL")),
@@ -163,6 +180,33 @@ class Issue(Model, table=True):
     resolved_at: datetime | None = Field(default=None, sa_type=TZ)
     verified_at: datetime | None = Field(default=None, sa_type=TZ)
     ended_at: datetime | None = Field(default=None, sa_type=TZ)
+    merged_into_id: UUID | None = Field(default=None, foreign_key="issues.id")
+    merged_seq: int | None = None
+    followers: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    resembles: bool = Field(default=False, sa_column_kwargs={"server_default": "false"})
+    answers: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSONB, sa_column_kwargs={"server_default": "[]"})
+
+
+class Follower(Model, table=True):
+    """Somebody who is told what becomes of an issue although another reported it.
+
+    `how`: they asked for it, or what they reported or followed (`from_issue_id`) was merged into it.
+    """
+
+    __tablename__ = "followers"
+    __table_args__ = (
+        sa.CheckConstraint("how IN ('asked', 'merged')", name="how_known"),
+        sa.CheckConstraint("(how = 'merged') = (from_issue_id IS NOT NULL)", name="merged_from_somewhere"),
+        sa.CheckConstraint("left_at IS NULL OR left_at >= at", name="left_after"),
+        sa.Index("ix_followers_person_id", "person_id", sa.text("issue_id DESC")),
+        sa.Index("ix_followers_from_issue_id", "from_issue_id", postgresql_where=sa.text("from_issue_id IS NOT NULL")),
+    )
+    issue_id: UUID = Field(foreign_key="issues.id", primary_key=True)
+    person_id: UUID = Field(foreign_key="persons.id", primary_key=True)
+    how: str = Field(max_length=6)
+    from_issue_id: UUID | None = Field(default=None, foreign_key="issues.id")
+    at: datetime = Field(sa_type=TZ)
+    left_at: datetime | None = Field(default=None, sa_type=TZ)
 
 
 class Hop(Model, table=True):

@@ -1,5 +1,6 @@
 """What things are called on a page: places, units, an issue itself. Names are read once for a whole page."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -56,9 +57,17 @@ def unit_names(issues: Sequence[Any], extra: Sequence[str] = ()) -> Names:
     return Names(grids.short_names(wanted), {d.id: d for d in given})
 
 
+def masked(text: str) -> str:
+    """A text without its numbers: of phones, identity cards, plates."""
+    return re.sub(r"[0-9A-Za-z０-９][0-9A-Za-z０-９ -]{3,}[0-9０-９]", "***", text)
+
+
 def title(issue: Any) -> str:
-    """The first sentence of what was reported (of anything with a `text`), cut to what fits a line or two."""
-    text = issue.text.strip()
+    """The first sentence of what was reported (of anything with a `text`), cut to what fits a line or two.
+
+    It stands in lists, on screens and in messages, for followers too: numbers of phones, cards and plates stay in the text.
+    """
+    text = masked(issue.text.strip())
     ends = [text.find(sign) for sign in SENTENCE_ENDS if sign in text]
     first = text[: min(ends)] if ends and min(ends) > 0 else text
     return first if len(first) <= TITLE_MAX else first[: TITLE_MAX - 1] + "…"

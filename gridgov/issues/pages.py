@@ -24,7 +24,9 @@ from gridgov.issues import (
     clocks,
     drafts,
     flow,
+    followers,
     forms,
+    merged_view,
     moving,
     part_models,
     part_words,
@@ -32,6 +34,7 @@ from gridgov.issues import (
     queues,
     report_form,
     schemas,
+    sharing,
     suspended,
     words,
 )
@@ -92,10 +95,14 @@ def send() -> ResponseReturnValue:
         given = forms.read_report(current_user, sent.of)
         if sent.errors:
             raise Invalid(_("Please check what you entered."), errors=sent.errors)
+        if page := sharing.first_asked(current_user, given, report_form.posted(request.form) | sent.kept()):
+            return page
         with session.begin_nested():  # A refusal half-way undoes the report; the photos stay.
             issue, _new = actions.report(actor=current_user, **given)
     except Invalid as error:
         values = report_form.posted(request.form) | sent.kept()
+        if again := sharing.asked_again(values, error):
+            return again
         return _report_page(values, status=422, errors=drafts.plain(error.errors) | sent.errors)
     return redirect(url_for("issues.show", issue_id=issue.id, new=1), 303)
 
@@ -130,7 +137,7 @@ def _report_again() -> ResponseReturnValue:
 @bp.get("/mine")
 def mine() -> ResponseReturnValue:
     """What I reported, newest first, with what became of it."""
-    page = queries.mine(current_user, cursor=request.args.get("cursor"))
+    page = followers.mine(current_user, cursor=request.args.get("cursor"))
     return render_template("issues/mine.html", page=page, asked=_asked(current_user))
 
 
@@ -181,9 +188,10 @@ def issue_context(
     values: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Everything that issues/_detail.html and issues/_moves.html need; they say what each part is."""
+    moves = queries.transitions(person, issue)
     return {
-        "story": queries.story(person, issue),
-        "moves": queries.transitions(person, issue),
+        "story": followers.story_for(person, issue),
+        "moves": moves,
         "now": utcnow(),
         "parts": part_models.of(issue),
         "shifts": [shift for shift in worktime.moves_of(issue.id) if clocks.side(shift.kind) is None],
@@ -192,6 +200,7 @@ def issue_context(
         "errors": dict(errors or {}),
         "values": dict(values or {}),
         "viewer": person,
+        **merged_view.context(person, issue, moves),
     }
 
 

@@ -17,7 +17,7 @@ from gridgov.db import session, utcnow
 from gridgov.errors import Invalid, NotFound
 from gridgov.grids import queries as grids
 from gridgov.i18n import _
-from gridgov.issues import accused, flow, part_models, telling
+from gridgov.issues import accused, flow, part_models, sight, telling
 from gridgov.issues.models import Category, Hop, Issue, IssueEvent, IssuePhoto
 from gridgov.issues.names import Names, unit_names
 from gridgov.people import queries as people
@@ -31,11 +31,11 @@ VIEWS = ("mine", "all")
 
 
 def in_sight(person: Person) -> sa.ColumnElement[bool]:
-    """The SQL condition that this person may see an issue: reported it, or a post reaches it today. A post on a grid reaches what
-    lies under it, and what a unit or department under it answers for, has a part of or is to decide; a department what it was
-    given, whole or in part. Nobody's post reaches what is about their own unit.
+    """The SQL condition that this person may see an issue: reported it, follows it, or a post reaches it today. A post on a grid
+    reaches what lies under it, and what a unit or department under it answers for, has a part of or is to decide; a department
+    what it was given, whole or in part. Nobody's post reaches what is about their own unit.
     """
-    return _sight(Issue.reporter_id == person.id, people.reach(person))
+    return within(people.reach(person), Issue.reporter_id == person.id, sight.followed_by(person.id))
 
 
 def visible(person: Person, issue_id: UUID, *, lock: bool = False) -> Issue:
@@ -48,7 +48,8 @@ def visible(person: Person, issue_id: UUID, *, lock: bool = False) -> Issue:
     return issue
 
 
-def _sight(reported: sa.ColumnElement[bool], reach: people.Reach) -> sa.ColumnElement[bool]:
+def within(reach: people.Reach, *own: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    """The SQL condition that a post of this reach, or one of somebody's `own` ways, leads to an issue."""
     ways: list[sa.ColumnElement[bool]] = []
     for code in sorted(reach.grids):
         ways += [grids.under(column, code) for column in (Issue.grid_code, Issue.unit_code, Issue.decides_code)]
@@ -59,14 +60,14 @@ def _sight(reported: sa.ColumnElement[bool], reach: people.Reach) -> sa.ColumnEl
         ways.append(Issue.id.in_(given))
     if reach.grids or reach.departments:
         ways.append(part_models.seen(reach))
-    return sa.or_(reported, sa.and_(accused.unseen_by(reach), sa.or_(sa.false(), *ways)))
+    return sa.or_(sa.and_(accused.unseen_by(reach), sa.or_(sa.false(), *ways)), *own)
 
 
 @functools.lru_cache(maxsize=2_000)
 def _one(reach: people.Reach, lock: bool) -> Any:
     """The statement for one issue within a reach. Kept, for building it costs as much as running it."""
-    mine = Issue.reporter_id == sa.bindparam("me")
-    query = sa.select(Issue).where(Issue.id == sa.bindparam("wanted"), _sight(mine, reach))
+    own = (Issue.reporter_id == sa.bindparam("me"), sight.followed_by(sa.bindparam("me")))
+    query = sa.select(Issue).where(Issue.id == sa.bindparam("wanted"), within(reach, *own))
     return query.with_for_update().execution_options(populate_existing=True) if lock else query
 
 
@@ -76,15 +77,19 @@ def out_of_sight() -> NotFound:
 
 
 def may_see_photo(person: Person, photo: Photo) -> bool:
-    """Whether a photo hangs on an issue that this person may see."""
+    """Whether a photo hangs on an issue that this person may see: of a confidential one not as a follower alone."""
     hung = sa.select(IssuePhoto.issue_id).where(IssuePhoto.photo_id == photo.id)
-    seen = sa.select(Issue.id).where(Issue.id.in_(hung), in_sight(person)).exists()
-    return bool(session.scalar(sa.select(seen)))
+    own = within(people.reach(person), Issue.reporter_id == person.id, sa.and_(sight.followed_by(person.id), ~Issue.confidential))
+    return bool(session.scalar(sa.select(sa.select(Issue.id).where(Issue.id.in_(hung), own).exists())))
 
 
 def sees_reporter(person: Person | None, issue: Issue) -> bool:
-    """Whether the reporter's name may be shown. A sealed one is shown to themselves; all others must look, on record."""
-    return not issue.confidential or (person is not None and person.id == issue.reporter_id)
+    """Whether the reporter's name may be shown: never to followers. A sealed one is shown to themselves; all others must look,
+    on record.
+    """
+    if person is not None and person.id == issue.reporter_id:
+        return True
+    return not issue.confidential and not (person is not None and sight.only_follows(person, issue))
 
 
 def transitions(person: Person, issue: Issue) -> list[Transition]:

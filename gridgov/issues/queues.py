@@ -71,6 +71,8 @@ class Line(NamedTuple):
     left: str
     asked: str | None
     supervised: bool
+    followers: int
+    resembles: bool
     thumb: UUID | None
     part: bool
 
@@ -106,7 +108,7 @@ LINES = """
         (SELECT photo_id FROM issue_photos WHERE issue_id = top.id AND stage = 'before' ORDER BY photo_id LIMIT 1) AS thumb, {part}
     FROM (
         SELECT id, number, left(text, 90) AS text, category_code, grid_code, unit_code, department_id, state, grade, due_at,
-            warn_at, asked_kind, supervisor_id IS NOT NULL AS supervised, parts_open
+            warn_at, asked_kind, supervisor_id IS NOT NULL AS supervised, parts_open, followers, resembles
         FROM issues WHERE {where} ORDER BY {order} LIMIT {limit}
     ) AS top
     JOIN categories ON categories.code = top.category_code
@@ -285,7 +287,8 @@ class _Drawing:
         colour = ("red" if self.now > due_at else "green") if row.part_due else queries.colour(row, self.now)
         return Line(
             row.id, row.number, names.title(row), self._name(row.category, row.category_en), row.place, unit, row.state,
-            row.grade, colour, row.due_at, due, left, row.asked_kind, row.supervised, row.thumb, row.part_due is not None,
+            row.grade, colour, row.due_at, due, left, row.asked_kind, row.supervised, row.followers,
+            row.resembles and row.state == flow.current().start, row.thumb, row.part_due is not None,
         )  # fmt: skip
 
     def _name(self, chinese: str, english: str) -> str:

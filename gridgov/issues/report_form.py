@@ -11,12 +11,14 @@ from gridgov.errors import NotFound
 from gridgov.grids import queries as grids
 from gridgov.grids.models import Grid
 from gridgov.i18n import _, pick
-from gridgov.issues import queries
+from gridgov.issues import answers, queries
 from gridgov.issues.models import Category, Issue
 from gridgov.people import queries as people
 from gridgov.people.models import Person
 
 FIELDS = ("id", "category", "text", "address", "grid_code", "lat", "lon", "accuracy_m", "confidential", "accused")
+ASKED = "asked"
+"""Which category's questions the form has shown."""
 FREQUENT = 6
 LOOKED_AT = 500
 VILLAGE, TOWNSHIP, CITY = 12, 9, 6
@@ -30,7 +32,8 @@ def blank(person: Person) -> dict[str, Any]:
 def posted(form: Mapping[str, str]) -> dict[str, Any]:
     """The form as it was sent."""
     values: dict[str, Any] = {name: form.get(name, "") for name in FIELDS}
-    return values | {"id": values["id"] or str(uuid7()), "photos": []}
+    more = {name: form[name] for name in form if name == ASKED or name.startswith(answers.FIELD)}
+    return values | more | {"id": values["id"] or str(uuid7()), "photos": []}
 
 
 def context(person: Person, values: Mapping[str, Any]) -> dict[str, Any]:

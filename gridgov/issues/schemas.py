@@ -45,6 +45,10 @@ class ReportSchema(Schema):
         load_default=None, validate=validate.Length(max=32),
         metadata={"description": "code of the grid or department that it is about; it is sealed then, and never goes there"},
     )  # fmt: skip
+    answers = fields.Dict(
+        keys=fields.String(validate=validate.Length(max=30)), load_default=dict, validate=validate.Length(max=20),
+        metadata={"description": "to the questions of the category (GET /categories), by their names"},
+    )  # fmt: skip
 
     @validates_schema
     def whole_place(self, data: dict[str, Any], **_more: Any) -> None:
@@ -57,7 +61,7 @@ class ReportSchema(Schema):
 class ListSchema(Schema):
     """Which issues to list, and where to go on."""
 
-    view = fields.String(load_default="all", validate=validate.OneOf(["reported", "todo", *queries.VIEWS]))
+    view = fields.String(load_default="all", validate=validate.OneOf(["reported", "followed", "todo", *queries.VIEWS]))
     state = fields.String(load_default=None, validate=validate.Length(max=30))
     colour = fields.String(load_default=None, validate=validate.OneOf(queries.COLOURS))
     category = fields.String(load_default=None, validate=validate.Length(max=4))
@@ -126,6 +130,9 @@ class IssueSchema(Schema):
     parts = fields.List(fields.Nested(PartSchema), metadata={"description": "only where one issue is shown"})
     complex = fields.Boolean()
     appeal = fields.String(allow_none=True, metadata={"description": "of the refusal: open, upheld, admitted, or null"})
+    answers = fields.List(fields.Dict(), metadata={"description": "name, kind, label, value and words of each answer"})
+    followers = fields.Integer(metadata={"description": "how many others report it too"})
+    merged_into = fields.UUID(attribute="merged_into_id", allow_none=True)
     rework_count = fields.Integer()
     reopen_count = fields.Integer()
     on_time = fields.Boolean(allow_none=True)
@@ -228,6 +235,7 @@ class CategorySchema(Schema):
     grade = fields.String(allow_none=True)
     department = fields.String(attribute="department_code", allow_none=True)
     photos_required = fields.Boolean()
+    questions = fields.List(fields.Dict(), metadata={"description": "what a report is asked besides"})
     confidential = fields.Boolean()
 
 
@@ -265,6 +273,8 @@ def _field(spec: FieldSpec) -> fields.Field:
         return fields.Integer(validate=validate.Range(spec.low, spec.high))
     if spec.kind == "yesno":
         return fields.Boolean()
+    if spec.kind == "issue":
+        return fields.String(validate=validate.Length(max=spec.max), metadata={"description": "a number, or an id"})
     if spec.kind == "date":
         return DayField()
     if spec.kind == "choice":

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from gridgov.db import session
-from gridgov.issues import accused, flow
+from gridgov.issues import accused, flow, sight
 from gridgov.issues.models import Hop, Issue, IssueEvent
 from gridgov.people import queries as people
 from gridgov.people.models import Department, Person
@@ -18,7 +18,7 @@ def alone(person: Person | None, issue: Issue, hops: Iterable[Hop] = ()) -> bool
     if person is None:
         return True
     if person.id != issue.reporter_id:
-        return False
+        return sight.only_follows(person, issue)
     reach = people.reach(person)
     if accused.barred(issue, reach):
         return True

@@ -26,7 +26,9 @@ CATEGORY_ICONS = {
 STEPS_SHOWN = 6
 LATE_EVENTS = {"remind", "overdue_up", "situation_late", "answer_late", "supervision_due", "urge_late", "part_late", "appeal_late"}
 # What somebody gave with a step, in the order it is told. Photos stand below; who has it now stands beside.
-TOLD_FIELDS = tuple("grade instruction report_on extra review_on called reason route result satisfaction way task complex note".split())
+TOLD_FIELDS = tuple(
+    "issue grade instruction report_on extra review_on called reason route result satisfaction way task complex note".split()
+)
 
 
 class Asked(NamedTuple):
@@ -217,7 +219,7 @@ def _headed() -> set[str]:
     return {
         pick(spec.label)
         for spec in flow.current().fields.values()
-        if spec.kind in ("scale", "date", "choice", "yesno") or spec.name in ("route", "task")
+        if spec.kind in ("scale", "date", "choice", "yesno", "issue") or spec.name in ("route", "task")
     }
 
 

@@ -45,7 +45,9 @@ LOOK = sa.text(
         ARRAY(SELECT department_id FROM hops WHERE issue_id = fresh.issue_id AND department_id IS NOT NULL
             UNION ALL SELECT department_id FROM issue_parts WHERE issue_id = fresh.issue_id AND department_id IS NOT NULL
         ) AS departments,
-        ARRAY(SELECT unit_code FROM issue_parts WHERE issue_id = fresh.issue_id AND unit_code IS NOT NULL) AS partners
+        ARRAY(SELECT unit_code FROM issue_parts WHERE issue_id = fresh.issue_id AND unit_code IS NOT NULL) AS partners,
+        CASE WHEN issues.followers > 0 THEN ARRAY(SELECT person_id FROM followers WHERE issue_id = fresh.issue_id AND left_at IS NULL)
+            ELSE '{{}}' END AS followers
     FROM (SELECT 1) AS always LEFT JOIN (fresh JOIN issues ON issues.id = fresh.issue_id) ON true
     """  # noqa: S608  # Put together from constants.
 )
@@ -69,11 +71,12 @@ class Change:
     partners: tuple[str, ...] = ()
     accused_code: str | None = None
     accused_departments: frozenset[UUID] = frozenset()
+    followers: frozenset[UUID] = frozenset()
 
     def seen_by(self, viewer: "Viewer") -> bool:
         """The rule of issues.queries.in_sight for one issue and one person; a test holds the two together."""
         reach = viewer.reach
-        if self.reporter_id == viewer.person_id:
+        if viewer.person_id in {self.reporter_id, *self.followers}:
             return True
         if reach.departments & self.accused_departments or any(c.startswith(self.accused_code or "-") for c in reach.grids):
             return False  # It is about their own unit.
@@ -149,6 +152,7 @@ def look(since: str) -> Look:
             row.issue_id, row.seq, row.grid_code, row.unit_code, row.reporter_id, frozenset(row.departments),
             row.decides_code, row.office_code, tuple(row.partners), row.accused_code,
             frozenset([*(row.accused_departments or ()), *filter(None, [row.accused_department_id])]),
+            frozenset(row.followers or ()),
         )
         for row in rows
         if row.issue_id is not None

@@ -12,7 +12,7 @@ from gridgov import outbox
 from gridgov.db import session, utcnow, uuid7
 from gridgov.issues import accused, flow
 from gridgov.issues.models import Issue, IssueEvent
-from gridgov.notices import deliveries
+from gridgov.notices import audiences as audiences_of, deliveries
 from gridgov.notices.audiences import SPECIAL, parts_of
 from gridgov.notices.deliveries import News, Unit
 from gridgov.notices.models import Notice
@@ -40,6 +40,7 @@ def announce(
     left: tuple[str | None, UUID | None] | None = None,
 ) -> None:
     """Write to the outbox whom an event is to be told to, in the transaction of the event. `left`: the unit it left."""
+    audiences = audiences_of.with_followers(issue, audiences)
     if not audiences:
         return
     payload: dict[str, Any] = {"issue": str(issue.id), "seq": event.seq, "audiences": list(audiences)}

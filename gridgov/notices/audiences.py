@@ -1,6 +1,6 @@
 """Audiences beyond those of nearly every event: who decides, who oversees, who hears of what is grave. Source: DOMAIN."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -9,12 +9,13 @@ import sqlalchemy as sa
 from gridgov.db import session
 from gridgov.grids import queries as grids
 from gridgov.issues import chances, flow
-from gridgov.issues.models import Issue, IssueEvent
+from gridgov.issues.models import Follower, Issue, IssueEvent
 from gridgov.issues.part_models import Part
 from gridgov.people import queries as people
 from gridgov.people.models import Department, Role
 
 Payload = dict[str, Any]
+FOLLOWERS = "followers"
 LEADERS = (Role.CITY_CHIEF, Role.CITY_LEADER)
 
 
@@ -74,12 +75,24 @@ def _judges(issue: Issue, _event: IssueEvent, _payload: Payload) -> list[UUID]:
     return _at(code, LEADERS if chances.led(issue, chances.refusal(issue)) else None)
 
 
+def with_followers(issue: Issue, audiences: Sequence[str]) -> list[str]:
+    """Whoever follows an issue is told what its reporter is told, and what is for them besides; nobody is asked for in vain."""
+    told = [name for name in audiences if name != FOLLOWERS]
+    return [*told, FOLLOWERS] if issue.followers and {"reporter", FOLLOWERS} & set(audiences) else told
+
+
+def _followers(issue: Issue, _event: IssueEvent, _payload: Payload) -> list[UUID]:
+    here = sa.select(Follower.person_id).where(Follower.issue_id == issue.id, Follower.left_at.is_(None))
+    return list(session.scalars(here))
+
+
 SPECIAL: dict[str, Callable[[Issue, IssueEvent, Payload], list[UUID]]] = {
     "decider": _deciders,
     "above": _above,
     "checkers": _checkers,
     "givers": _givers,
     "judges": _judges,
+    FOLLOWERS: _followers,
     "alarmed": _alarmed,
     "supervisor": _named("supervisor"),
     "instructor": _named("instructor"),

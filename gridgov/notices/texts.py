@@ -89,13 +89,14 @@ def sentence(audience: str, about: Mapping[str, Any]) -> str:
             return _("What you follow, on %(category)s: %(step)s", **about)
         case "checkers":
             return _("Nobody else can verify it, on %(category)s: %(step)s", **about)
-
         case "parts":
             return _("Your part, on %(category)s: %(step)s", **about)
         case "givers":
             return _("What you asked others to do, on %(category)s: %(step)s", **about)
         case "judges":
             return _("For you to decide on appeal, on %(category)s: %(step)s", **about)
+        case "followers":
+            return _("What you reported too, on %(category)s: %(step)s", **about)
         case "above":
             return _("In your area, on %(category)s: %(step)s", **about)
     raise AssertionError(f"nothing is said to {audience!r}")

@@ -27,7 +27,7 @@ from gridgov.i18n import _
 from gridgov.web import View, current_user
 
 log = logging.getLogger("gridgov.limits")
-RATES = ("login_rate", "login_ip_rate", "intake_rate", "upload_rate", "look_rate", "anonymous_rate", "code_rate")
+RATES = ("login_rate", "login_ip_rate", "intake_rate", "upload_rate", "look_rate", "anonymous_rate", "code_rate", "near_rate")
 AWAY_S = 5.0
 
 

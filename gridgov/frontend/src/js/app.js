@@ -4,9 +4,11 @@ import * as form from "./form.js";
 import * as grids from "./grids.js";
 import * as hypermedia from "./hypermedia.js";
 import * as live from "./live.js";
+import * as near from "./near.js";
 import * as outbox from "./outbox.js";
 import * as photos from "./photos.js";
 import * as place from "./place.js";
+import * as questions from "./questions.js";
 import * as report from "./report.js";
 import * as reveal from "./reveal.js";
 import * as viewer from "./viewer.js";
@@ -17,7 +19,9 @@ function decorate(root) {
   place.start(root);
   grids.start(root);
   form.start(root);
+  questions.start(root);
   report.start(root);
+  near.start(root);
   reveal.start(root);
 }
 

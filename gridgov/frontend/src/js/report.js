@@ -4,6 +4,7 @@ import { all } from "./dom.js";
 import { showErrors } from "./form.js";
 import { changed, flushNow, user } from "./outbox.js";
 import { photosReady, setPhotos } from "./photos.js";
+import * as questions from "./questions.js";
 import * as store from "./store.js";
 import { toast } from "./toast.js";
 import { uuid7 } from "./uuid.js";
@@ -66,7 +67,7 @@ class Report {
     if (!category) errors.category = [_("Please choose what it is about.")];
     if (!text) errors.text = [_("Please say in a sentence what the matter is.")];
     if (!grid && lat === undefined) errors.grid_code = [_("Please find your place or choose the grid by hand.")];
-    return errors;
+    return Object.assign(errors, questions.missing(this.form));
   }
 
   async outcome(entry, result) {
@@ -105,6 +106,8 @@ class Report {
     }
     const secret = new FormData(this.form).get("confidential");
     found.confidential = secret !== null && secret !== "0" && secret !== "";
+    const answers = questions.answers(this.form);
+    if (Object.keys(answers).length) found.answers = answers;
     return found;
   }
 
@@ -120,6 +123,7 @@ class Report {
     const draft = await store.draftOf(user());
     if (!draft || this.form.querySelector("[aria-invalid]") || this.form.elements.text.value) return;
     for (const name of FIELDS.filter((one) => !NUMBERS.includes(one))) this.fill(name, draft.fields[name]);
+    questions.restore(this.form, draft.fields.answers);
     const secret = this.form.querySelector("input[name=confidential][type=checkbox]");
     if (secret) secret.checked = draft.fields.confidential;
     if (draft.photos.length) {
