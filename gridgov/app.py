@@ -18,6 +18,7 @@ TABLES = [
     "gridgov.worktime.models",
     "gridgov.issues.models",
     "gridgov.notices.models",
+    "gridgov.mediation.models",
 ]
 # Modules that plug something in when imported or through init_app(app).
 PARTS = [
@@ -34,14 +35,15 @@ PARTS = [
     "gridgov.worktime",
     "gridgov.issues",
     "gridgov.notices",
+    "gridgov.mediation",
     "gridgov.shell",
     "gridgov.openapi",
 ]
 BLUEPRINTS = ["display:bp", "health:bp", "monitoring:bp", "people.pages:bp", "photos.pages:bp", "issues.pages:bp", "issues.desk:bp",
               "notices.pages:bp", "notices.forms:bp", "notices.desk:bp", "worktime.pages:bp", "deadletters.pages:bp", "live.pages:bp",
-              "openapi:pages"]  # fmt: skip
+              "mediation.pages:bp", "openapi:pages"]  # fmt: skip
 API = ["people.api:bp", "grids.api:bp", "photos.api:bp", "issues.api:bp", "notices.api:bp", "notices.api:me",
-       "notices.api:admin", "worktime.api:bp", "deadletters.api:bp", "openapi:bp"]  # fmt: skip
+       "notices.api:admin", "worktime.api:bp", "deadletters.api:bp", "mediation.api:bp", "openapi:bp"]  # fmt: skip
 # `python -m gridgov <name>`: loaded only when called.
 COMMANDS = {
     "city": "gridgov.grids.cli:city",

@@ -58,6 +58,7 @@ class CategorySpec:
     department: str | None
     photos: bool
     confidential: bool
+    mediation: bool = False
 
 
 @dataclass(frozen=True)
@@ -187,7 +188,7 @@ def _categories(folder: Path) -> dict[str, CategorySpec]:
 
 def _minor(file: YamlFile, at: tuple[str | int, ...], code: Any, major: str, line: str) -> CategorySpec:
     raw = file.need(
-        at, {"label", "grade", "department", "photos", "confidential"}, {"clock", "questions", "line"}
+        at, {"label", "grade", "department", "photos", "confidential"}, {"clock", "questions", "line", "mediation"}
     )
     file.texts(at, "line", "grade")
     file.texts(at, "department", null=True)
@@ -196,12 +197,12 @@ def _minor(file: YamlFile, at: tuple[str | int, ...], code: Any, major: str, lin
     if raw["grade"] not in GRADES:
         raise file.fail((*at, "grade"), f"unknown grade {raw['grade']!r}")
     _known_line(file, at, raw.get("line", line))
-    for key in ("photos", "confidential"):
-        if not isinstance(raw[key], bool):
+    for key in ("photos", "confidential", "mediation"):
+        if not isinstance(raw.get(key, False), bool):
             raise file.fail((*at, key), "must be true or false")
     return CategorySpec(
         code, major, file.words((*at, "label")), raw.get("line", line), raw["grade"], raw["department"], raw["photos"],
-        raw["confidential"],
+        raw["confidential"], raw.get("mediation", False),
     )  # fmt: skip
 
 

@@ -16,13 +16,15 @@ from PIL import Image
 from gridgov import db, demo, migrate, timers
 from gridgov.app import create_app
 from gridgov.db import session
-from gridgov.demo import city, cli, issues, lives, pictures, story, texts
+from gridgov.demo import beside, city, cli, issues, lives, pictures, story, texts
 from gridgov.demo.ids import uuid7_at
 from gridgov.errors import Conflict
 from gridgov.grids import queries as grids
 from gridgov.grids.models import Grid, Level
 from gridgov.issues import flow
 from gridgov.issues.models import Hop, Issue, IssueEvent
+from gridgov.mediation import paper, queries as mediation
+from gridgov.mediation.models import Mediation
 from gridgov.people import queries as people, security
 from gridgov.people.models import Department, Household, Person, Post, Role
 from gridgov.photos.models import Photo
@@ -222,7 +224,7 @@ def test_the_story_has_what_it_takes_to_go_through(there):
 
 def test_issues_were_played_by_the_actions_and_stand_in_many_states(there):
     states = set(session.scalars(sa.select(Issue.state).distinct()))
-    assert count(Issue) == COUNT + len(issues.FRESH)
+    assert count(Issue) == COUNT + len(issues.FRESH) + beside.ISSUES
     assert {"closed", "accepted", "reported"} <= states <= set(flow.current().states)
     assert count(IssueEvent) > 4 * COUNT
     assert count(Hop) > COUNT
@@ -348,3 +350,14 @@ def test_made_identities_are_version_7_and_in_order_of_time():
     rng = random.Random(1)
     early, late = (uuid7_at(datetime(2026, 1, day, tzinfo=UTC), rng) for day in (1, 2))
     assert early.version == late.version == 7 and early < late
+
+
+# Beside issues ------------------------------------------------------------------------------------------------
+
+
+def test_one_quarrel_is_settled_and_signed_and_one_is_being_talked_over(there):
+    files = session.scalars(sa.select(Mediation).order_by(Mediation.opened_at)).all()
+    assert [file.state for file in files] == ["concluded", "drafting"]
+    assert session.get_one(Issue, files[0].issue_id).state == "closed"
+    assert b"%PDF" in paper.agreement(mediation.file(None, files[0]))[:8]
+    assert len(mediation.file(None, files[0]).signed) == 4

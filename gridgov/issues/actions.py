@@ -143,7 +143,7 @@ def seed_categories() -> int:
         {
             "code": c.code, "parent_code": c.parent, "name": c.label["zh"], "name_en": c.label["en"], "line": c.line,
             "grade": c.grade, "department_code": c.department, "photos_required": c.photos,
-            "confidential": c.confidential,
+            "confidential": c.confidential, "mediation": c.mediation,
         }
         for c in sorted(flow.rules().categories.values(), key=lambda c: len(c.code))
     ]  # fmt: skip

@@ -24,7 +24,7 @@ from gridgov.people.models import Department, Person, Post, Role
 from gridgov.workflow import Move, State, Workflow
 
 REPORTER, SYSTEM = "reporter", "system"
-AUDIENCES = {"reporter", "unit", "handler", "left", "decider", "alarmed", "supervisor", "instructor", "above"}
+AUDIENCES = {"reporter", "unit", "handler", "left", "decider", "alarmed", "supervisor", "instructor", "above", "mediator"}
 HANDLED = sa.select(IssueEvent.actor_id).where(
     IssueEvent.issue_id == sa.bindparam("issue"), IssueEvent.hop_n == sa.bindparam("hop"),
     IssueEvent.name.in_(("accept", "resolve")), IssueEvent.actor_id.is_not(None),

@@ -36,6 +36,7 @@ class Category(Model, table=True):
     department_code: str | None = Field(default=None, max_length=40)
     photos_required: bool = False
     confidential: bool = False
+    mediation: bool = Field(default=False, sa_column_kwargs={"server_default": sa.false()})
     closed_at: datetime | None = Field(default=None, sa_type=TZ)
 
 

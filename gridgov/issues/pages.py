@@ -24,6 +24,7 @@ from gridgov.issues import (
     flow,
     forms,
     moving,
+    panels,
     queries,
     queues,
     report_form,
@@ -174,8 +175,9 @@ def issue_context(
     values: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Everything that issues/_detail.html and issues/_moves.html need; they say what each part is."""
+    story = queries.story(person, issue)
     return {
-        "story": queries.story(person, issue),
+        "story": story,
         "moves": queries.transitions(person, issue),
         "now": utcnow(),
         "shifts": [shift for shift in worktime.moves_of(issue.id) if shift.kind not in flow.current().clocks],
@@ -184,6 +186,7 @@ def issue_context(
         "errors": dict(errors or {}),
         "values": dict(values or {}),
         "viewer": person,
+        "panels": panels.of(person, issue, story.row.category),
     }
 
 

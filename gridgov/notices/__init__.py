@@ -14,6 +14,7 @@ def init_app(app: Flask) -> None:
     settings.use(app.config["GRIDGOV"])
     events.subscribe("issue.told")(actions.announce)
     events.subscribe("issue.warned")(actions.warn)
+    events.subscribe("issue.reminded")(actions.remind)
     outbox.consumer(actions.TOPIC, together=actions.write_all)(actions.write)
 
 

@@ -56,6 +56,12 @@ def warn(*, issue: Issue, due_at: datetime, audiences: Sequence[str]) -> None:
     outbox.put(TOPIC, {"issue": str(issue.id), "seq": issue.last_seq, "audiences": told, "due_at": due_at.isoformat()})
 
 
+def remind(*, issue: Issue, audience: str, people: Sequence[UUID]) -> None:
+    """Write to the outbox that these people are to be reminded of something about the issue, with the latest that happened to it."""
+    named = [str(person) for person in people]
+    outbox.put(TOPIC, {"issue": str(issue.id), "seq": issue.last_seq, "audiences": [f"{WARNED}{audience}"], "people": named})
+
+
 def write(outbox_id: UUID, payload: dict[str, Any]) -> None:
     """Make a notice for everybody an event is told to, but for the one who did it. Running twice adds nothing."""
     write_all([(outbox_id, payload)])

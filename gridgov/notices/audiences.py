@@ -45,11 +45,17 @@ def _deciders(_issue: Issue, event: IssueEvent, _payload: Payload) -> list[UUID]
     return _at(code, LEADERS if code == event.unit_code else None)
 
 
+def _people(_issue: Issue, _event: IssueEvent, payload: Payload) -> list[UUID]:
+    """Everybody whom the payload names."""
+    return [UUID(each) for each in payload.get("people", ())]
+
+
 SPECIAL: dict[str, Callable[[Issue, IssueEvent, Payload], list[UUID]]] = {
     "decider": _deciders,
     "above": _above,
     "alarmed": _alarmed,
     "supervisor": _named("supervisor"),
     "instructor": _named("instructor"),
+    "mediator": _people,
 }
 """By the name in the workflow's `tells`. Each takes a statement of its own; all of them are rare."""

@@ -68,6 +68,8 @@ def line(item: Item) -> str:
 
 def sentence(audience: str, about: Mapping[str, Any]) -> str:
     """What an event is to an audience, in one sentence. `about`: category and step, in words."""
+    if audience == f"{WARNED}mediator":
+        return _("Today, the mediation on %(category)s: see whether the agreement is kept", **about)
     if audience.startswith(WARNED):
         return _("Soon due, on %(category)s: please see to it", **about)
     match audience:

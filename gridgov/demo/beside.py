@@ -1,0 +1,166 @@
+"""What the people of the demo city do beside issues: a quarrel settled and signed, one being settled. Through the real actions."""
+
+import base64
+import io
+import random
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from PIL import Image, ImageDraw
+
+from gridgov import db
+from gridgov.db import session, utcnow
+from gridgov.demo import news, pictures, story
+from gridgov.demo.ids import uuid7_at
+from gridgov.demo.issues import TELLING_SCENE
+from gridgov.issues import actions as issues
+from gridgov.issues.models import Issue
+from gridgov.mediation import actions as mediation, queries, signing
+from gridgov.mediation.models import Mediation, Outcome
+from gridgov.people.models import Person
+from gridgov.photos import actions as photos
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+ISSUES = 2
+SHOT = 990_001  # A light that no other picture of the demo has.
+SETTLED = {
+    "report": "和隔壁周家共用的水沟被石头堵了，下雨水就漫进院子，吵了好几回",
+    "facts": "刘桂英与周有田两家共用屋后水沟。今年九月周有田修院墙，石料堆进水沟，雨水漫入刘桂英家院子；"
+    "刘桂英把垃圾倒在沟口，双方多次争吵。",
+    "agreement": "一、周有田在本协议签订后七日内把水沟里的石料全部清走，恢复原来的宽度。\n二、刘桂英今后不再往水沟里倒垃圾。\n"
+    "三、水沟每年春季由两家共同清理一次。\n四、双方不再追究以前的口角，今后有事先找组长商量。",
+    "performance": "第一项在现场履行，由组长肖建国验收；第三项每年三月底前完成。",
+}
+OPEN = {
+    "report": "地界上的杉树该归谁，跟堂哥家说不拢，请来调解",
+    "facts": "双方对屋背后山界上的十二株杉树归属有争议，都说是自己家栽的，一九八二年的山界证上界址写得不清楚。",
+}
+
+
+def load(seed: int) -> dict[str, int]:
+    """Play what happened beside issues in the story's village. Runs in the caller's transaction; the clock is left unmoved."""
+    now, rng = utcnow(), random.Random(f"{seed}/beside")
+    people = {
+        login.key: session.scalars(sa.select(Person).where(Person.phone == login.phone)).one()
+        for login in story.LOGINS
+    }
+    try:
+        _settled(people, now - timedelta(days=9), rng)
+        _open(people, now - timedelta(hours=3), rng)
+        news.deliver(now - news.TOLD_FOR)
+        news.settle_old(now)
+    finally:
+        db.set_clock(None)
+    return {"mediations": 2}
+
+
+def _settled(people: dict[str, Person], begun: datetime, rng: random.Random) -> Mediation:
+    """Reported, brought to one table the same evening, signed, resolved, verified and rated."""
+    clock = _clock(begun.astimezone(SHANGHAI).replace(hour=9, minute=12))
+    chief = people["micro_chief"]
+    issue = _quarrel(people["resident"], "0101", SETTLED["report"], rng)
+    clock(hours=1)
+    issues.act(issue, "accept", actor=chief, data={"note": "晚上请两家到组里坐下来谈"})
+    file = mediation.open_file(issue, actor=chief)
+    parties: list[dict[str, Any]] = [
+        {
+            "name": people["resident"].name,
+            "side": "applicant",
+            "phone": people["resident"].phone,
+            "group_name": "第1村民小组",
+        },
+        {"name": "周有田", "side": "respondent", "phone": None, "group_name": "第1村民小组"},
+    ]
+    texts = {key: SETTLED[key] for key in ("facts", "agreement", "performance")}
+    mediation.revise(file, actor=chief, parties=parties, mediators=[people["village_chief"].id], **texts)
+    clock(hours=9)
+    mediation.attempt(file, actor=chief, held_on=utcnow().astimezone(SHANGHAI).date(), place="一组议事亭", outcome=Outcome.AGREED,
+                      note="两家都让了一步")  # fmt: skip
+    for days in (30, 180):
+        mediation.plan(
+            file, actor=chief, due_on=(utcnow() + timedelta(days=days)).astimezone(SHANGHAI).date()
+        )
+    paper = signing.lay_out(file, actor=chief)
+    names = {p.id: p.name for p in queries.parties(file)} | {m.id: p.name for m, p in queries.mediators(file)}
+    for signer, name in names.items():
+        clock(minutes=2)
+        signing.sign(file, signer, actor=chief, image=_written(name, rng), hash=paper.hash.hex())
+    clock(hours=3)
+    shot = pictures.draw(TELLING_SCENE, False, rng, SHOT)
+    proof = photos.take(io.BytesIO(shot), actor=chief, id=uuid7_at(utcnow(), rng)).id
+    issues.act(
+        issue, "resolve", actor=chief, data={"result": "两家签了调解协议，沟已清开。", "proof": [proof]}
+    )
+    clock(hours=14)
+    issues.act(issue, "verify", actor=people["village_chief"])
+    clock(hours=5)
+    issues.act(issue, "rate", actor=people["resident"], data={"satisfaction": 5, "note": "终于说开了"})
+    return file
+
+
+def _open(people: dict[str, Person], begun: datetime, rng: random.Random) -> Mediation:
+    """Reported this morning, and being talked over."""
+    clock = _clock(begun)
+    chief = people["micro_chief"]
+    issue = _quarrel(people["worker"], "0102", OPEN["report"], rng)
+    clock(minutes=40)
+    issues.act(issue, "accept", actor=chief)
+    file = mediation.open_file(issue, actor=chief)
+    parties = [
+        {"name": "肖文贵", "side": "applicant", "group_name": "第1村民小组"},
+        {"name": "肖文才", "side": "respondent"},
+    ]
+    mediation.revise(
+        file,
+        actor=chief,
+        facts=OPEN["facts"],
+        agreement="",
+        performance="",
+        parties=parties,
+        mediators=[people["worker"].id],
+    )
+    mediation.attempt(file, actor=chief, held_on=utcnow().astimezone(SHANGHAI).date(), place="肖文贵家", outcome=Outcome.ADJOURNED,
+                      note="请村里查一九八二年的底册再谈")  # fmt: skip
+    return file
+
+
+def _quarrel(reporter: Person, category: str, text: str, rng: random.Random) -> Issue:
+    return issues.report(
+        actor=reporter, category=category, text=text, grid_code=story.MICRO, id=uuid7_at(utcnow(), rng)
+    )[0]
+
+
+def _clock(at: datetime) -> Callable[..., None]:
+    """Sets the clock, and gives what moves it on."""
+    state = {"at": at}
+    db.set_clock(at)
+
+    def on(**span: Any) -> None:
+        state["at"] += timedelta(**span)
+        db.set_clock(state["at"])
+
+    return on
+
+
+def _written(name: str, rng: random.Random) -> str:
+    """Strokes as a finger leaves them on the screen: a few for each character. Nobody's real hand."""
+    image = Image.new("RGBA", (220 * len(name), 260))
+    pen = ImageDraw.Draw(image)
+    for n in range(len(name)):
+        left = 220 * n + 30
+        for _stroke in range(rng.randint(4, 6)):
+            x, y = left + rng.randint(0, 90), rng.randint(40, 140)
+            across = rng.random() < 0.5
+            end = (
+                (x + rng.randint(60, 100), y + rng.randint(-15, 10))
+                if across
+                else (x + rng.randint(-25, 20), y + rng.randint(60, 95))
+            )
+            bend = ((x + end[0]) // 2 + rng.randint(-8, 8), (y + end[1]) // 2 + rng.randint(-8, 8))
+            pen.line([(x, y), bend, end], fill=(16, 24, 32, 255), width=7, joint="curve")
+    out = io.BytesIO()
+    image.save(out, "PNG")
+    return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
