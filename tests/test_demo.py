@@ -264,7 +264,7 @@ def test_the_clock_is_not_left_moved_and_no_deadline_was_passed_over(there):
         == 0
     )
     open_issues = count(Issue, Issue.ended_at.is_(None))
-    assert count(timers.Timer, timers.Timer.state == "open") == open_issues
+    assert count(timers.Timer, timers.Timer.state == "open", timers.Timer.subject_kind == "issue") == open_issues
 
 
 def test_short_numbers_count_from_one_each_day(there):

@@ -3,7 +3,7 @@
 import base64
 import io
 import random
-from collections.abc import Callable
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,15 +11,13 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from PIL import Image, ImageDraw
 
-from gridgov import db
 from gridgov.db import session, utcnow
-from gridgov.demo import news, pictures, story
+from gridgov.demo import pictures, story
 from gridgov.demo.ids import uuid7_at
-from gridgov.demo.issues import TELLING_SCENE
 from gridgov.issues import actions as issues
 from gridgov.issues.models import Issue
 from gridgov.mediation import actions as mediation, queries, signing
-from gridgov.mediation.models import Mediation, Outcome
+from gridgov.mediation.models import Outcome
 from gridgov.people.models import Person
 from gridgov.photos import actions as photos
 
@@ -40,29 +38,21 @@ OPEN = {
 }
 
 
-def load(seed: int) -> dict[str, int]:
-    """Play what happened beside issues in the story's village. Runs in the caller's transaction; the clock is left unmoved."""
-    now, rng = utcnow(), random.Random(f"{seed}/beside")
+def stories(now: datetime, rng: random.Random) -> list[tuple[datetime, Iterator[datetime]]]:
+    """(when it begins, what happens) in the story's village: each goes on when the clock has reached what it yields."""
     people = {
         login.key: session.scalars(sa.select(Person).where(Person.phone == login.phone)).one()
         for login in story.LOGINS
     }
-    try:
-        _settled(people, now - timedelta(days=9), rng)
-        _open(people, now - timedelta(hours=3), rng)
-        news.deliver(now - news.TOLD_FOR)
-        news.settle_old(now)
-    finally:
-        db.set_clock(None)
-    return {"mediations": 2}
+    settled = (now - timedelta(days=9)).astimezone(SHANGHAI).replace(hour=9, minute=12)
+    return [(settled, _settled(people, rng)), (now - timedelta(hours=3), _open(people, rng))]
 
 
-def _settled(people: dict[str, Person], begun: datetime, rng: random.Random) -> Mediation:
+def _settled(people: dict[str, Person], rng: random.Random) -> Iterator[datetime]:
     """Reported, brought to one table the same evening, signed, resolved, verified and rated."""
-    clock = _clock(begun.astimezone(SHANGHAI).replace(hour=9, minute=12))
     chief = people["micro_chief"]
     issue = _quarrel(people["resident"], "0101", SETTLED["report"], rng)
-    clock(hours=1)
+    yield utcnow() + timedelta(hours=1)
     issues.act(issue, "accept", actor=chief, data={"note": "晚上请两家到组里坐下来谈"})
     file = mediation.open_file(issue, actor=chief)
     parties: list[dict[str, Any]] = [
@@ -76,7 +66,7 @@ def _settled(people: dict[str, Person], begun: datetime, rng: random.Random) -> 
     ]
     texts = {key: SETTLED[key] for key in ("facts", "agreement", "performance")}
     mediation.revise(file, actor=chief, parties=parties, mediators=[people["village_chief"].id], **texts)
-    clock(hours=9)
+    yield utcnow() + timedelta(hours=9)
     mediation.attempt(file, actor=chief, held_on=utcnow().astimezone(SHANGHAI).date(), place="一组议事亭", outcome=Outcome.AGREED,
                       note="两家都让了一步")  # fmt: skip
     for days in (30, 180):
@@ -86,27 +76,25 @@ def _settled(people: dict[str, Person], begun: datetime, rng: random.Random) -> 
     paper = signing.lay_out(file, actor=chief)
     names = {p.id: p.name for p in queries.parties(file)} | {m.id: p.name for m, p in queries.mediators(file)}
     for signer, name in names.items():
-        clock(minutes=2)
+        yield utcnow() + timedelta(minutes=2)
         signing.sign(file, signer, actor=chief, image=_written(name, rng), hash=paper.hash.hex())
-    clock(hours=3)
-    shot = pictures.draw(TELLING_SCENE, False, rng, SHOT)
+    yield utcnow() + timedelta(hours=3)
+    shot = pictures.draw("house", False, rng, SHOT)
     proof = photos.take(io.BytesIO(shot), actor=chief, id=uuid7_at(utcnow(), rng)).id
     issues.act(
         issue, "resolve", actor=chief, data={"result": "两家签了调解协议，沟已清开。", "proof": [proof]}
     )
-    clock(hours=14)
+    yield utcnow() + timedelta(hours=14)
     issues.act(issue, "verify", actor=people["village_chief"])
-    clock(hours=5)
+    yield utcnow() + timedelta(hours=5)
     issues.act(issue, "rate", actor=people["resident"], data={"satisfaction": 5, "note": "终于说开了"})
-    return file
 
 
-def _open(people: dict[str, Person], begun: datetime, rng: random.Random) -> Mediation:
+def _open(people: dict[str, Person], rng: random.Random) -> Iterator[datetime]:
     """Reported this morning, and being talked over."""
-    clock = _clock(begun)
     chief = people["micro_chief"]
     issue = _quarrel(people["worker"], "0102", OPEN["report"], rng)
-    clock(minutes=40)
+    yield utcnow() + timedelta(minutes=40)
     issues.act(issue, "accept", actor=chief)
     file = mediation.open_file(issue, actor=chief)
     parties = [
@@ -124,25 +112,12 @@ def _open(people: dict[str, Person], begun: datetime, rng: random.Random) -> Med
     )
     mediation.attempt(file, actor=chief, held_on=utcnow().astimezone(SHANGHAI).date(), place="肖文贵家", outcome=Outcome.ADJOURNED,
                       note="请村里查一九八二年的底册再谈")  # fmt: skip
-    return file
 
 
 def _quarrel(reporter: Person, category: str, text: str, rng: random.Random) -> Issue:
     return issues.report(
         actor=reporter, category=category, text=text, grid_code=story.MICRO, id=uuid7_at(utcnow(), rng)
     )[0]
-
-
-def _clock(at: datetime) -> Callable[..., None]:
-    """Sets the clock, and gives what moves it on."""
-    state = {"at": at}
-    db.set_clock(at)
-
-    def on(**span: Any) -> None:
-        state["at"] += timedelta(**span)
-        db.set_clock(state["at"])
-
-    return on
 
 
 def _written(name: str, rng: random.Random) -> str:

@@ -9,13 +9,12 @@ import sqlalchemy as sa
 
 from gridgov import db, demo as demo_city
 from gridgov.db import session
-from gridgov.demo import beside, city, issues, people, story
+from gridgov.demo import city, issues, people, story
 from gridgov.errors import Conflict
 from gridgov.grids.models import Grid, Level
 from gridgov.grids.queries import under
 from gridgov.i18n import _, pick
 from gridgov.issues.models import Issue
-from gridgov.mediation.models import Mediation
 from gridgov.people.models import Person
 
 SEED = 430581
@@ -58,7 +57,6 @@ def run(seed: int = SEED, count: int = issues.COUNT, tell: Callable[[str], None]
         (_("grids"), Grid, Grid.demo.is_(True), lambda: _grids(seed)),
         (_("people"), Person, sa.true(), lambda: people.load(seed)),
         (_("issues"), Issue, sa.true(), lambda: issues.load(seed, count, tell)),
-        (_("mediation"), Mediation, sa.true(), lambda: beside.load(seed)),
     ]
     for name, table, mine, stage in stages:
         began = time.monotonic()
