@@ -16,6 +16,8 @@ from gridgov.yamlfile import YamlFile
 DEPARTMENT = "department"
 GRADES = ("A", "B", "C")
 LINES = ("safety", "public_order", "epidemic", "river", "forest", "road", "farmland")
+LED_LINES = ("river", "forest", "road", "farmland")
+"""Lines that have chiefs of their own (河长, 林长, 路长, 田长), who are told of their issues."""
 LIMITS = ("accept", "resolve", "verify", "callback", "silent", "reopen", "report", "decline", "complex", "review", "answer", "urge")
 LEVEL_KEYS = set("length label place answers parent child chief office workers verified_by limits".split())
 Limits = Mapping[str, Limit]

@@ -28,6 +28,7 @@ from gridgov.mediation.models import Mediation
 from gridgov.people import queries as people, security
 from gridgov.people.models import Department, Household, Person, Post, Role
 from gridgov.photos.models import Photo
+from gridgov.visits.models import Visit
 from tests.conftest import make_config, named, run_sql
 
 pytestmark = pytest.mark.slow
@@ -361,3 +362,14 @@ def test_one_quarrel_is_settled_and_signed_and_one_is_being_talked_over(there):
     assert session.get_one(Issue, files[0].issue_id).state == "closed"
     assert b"%PDF" in paper.agreement(mediation.file(None, files[0]))[:8]
     assert len(mediation.file(None, files[0]).signed) == 4
+
+
+def test_two_visits_were_made_one_with_consent(there):
+    visits = session.scalars(sa.select(Visit).order_by(Visit.visited_on)).all()
+    assert [(str(v.consent), v.name) for v in visits] == [("signed", "周满秀"), ("none", None)]
+
+
+def test_the_village_chief_is_its_river_chief_too(there):
+    chief = session.scalars(sa.select(Person).where(Person.phone == "19900000004")).one()
+    assert people.roles(chief) == {Role.VILLAGE_CHIEF, Role.LINE_CHIEF}
+    assert people.reach(chief).lines == {(story.VILLAGE, "river")}

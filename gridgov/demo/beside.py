@@ -1,4 +1,4 @@
-"""What the people of the demo city do beside issues: a quarrel settled and signed, one being settled. Through the real actions."""
+"""What people of the demo city do beside issues: quarrels, one settled and signed, and visits. Through the real actions."""
 
 import base64
 import io
@@ -20,6 +20,8 @@ from gridgov.mediation import actions as mediation, queries, signing
 from gridgov.mediation.models import Outcome
 from gridgov.people.models import Person
 from gridgov.photos import actions as photos
+from gridgov.visits import actions as visits
+from gridgov.visits.models import Consent, Giver
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 ISSUES = 2
@@ -45,7 +47,11 @@ def stories(now: datetime, rng: random.Random) -> list[tuple[datetime, Iterator[
         for login in story.LOGINS
     }
     settled = (now - timedelta(days=9)).astimezone(SHANGHAI).replace(hour=9, minute=12)
-    return [(settled, _settled(people, rng)), (now - timedelta(hours=3), _open(people, rng))]
+    return [
+        (settled, _settled(people, rng)),
+        (now - timedelta(hours=3), _open(people, rng)),
+        (now - timedelta(days=4), _visited(people, rng)),
+    ]
 
 
 def _settled(people: dict[str, Person], rng: random.Random) -> Iterator[datetime]:
@@ -112,6 +118,21 @@ def _open(people: dict[str, Person], rng: random.Random) -> Iterator[datetime]:
     )
     mediation.attempt(file, actor=chief, held_on=utcnow().astimezone(SHANGHAI).date(), place="肖文贵家", outcome=Outcome.ADJOURNED,
                       note="请村里查一九八二年的底册再谈")  # fmt: skip
+
+
+def _visited(people: dict[str, Person], rng: random.Random) -> Iterator[datetime]:
+    """Two visits: one where they agreed that it is written down, and one where they did not."""
+    today = utcnow().astimezone(SHANGHAI).date()
+    visits.record(
+        actor=people["worker"], id=uuid7_at(utcnow(), rng), grid_code=story.MICRO, visited_on=today, purpose="care",
+        consent=Consent.SIGNED, consent_by=Giver.SELF, signature=_written("周满秀", rng), kind="elderly_alone", name="周满秀",
+        address="一组老井边", done="量了血压，换了厨房灯泡，提醒天冷烤火要开窗。", next_on=today + timedelta(days=14),
+    )  # fmt: skip
+    yield utcnow() + timedelta(days=2)
+    visits.record(
+        actor=people["micro_chief"], id=uuid7_at(utcnow(), rng), grid_code=story.MICRO,
+        visited_on=utcnow().astimezone(SHANGHAI).date(), purpose="policy", consent=Consent.NONE,
+    )  # fmt: skip
 
 
 def _quarrel(reporter: Person, category: str, text: str, rng: random.Random) -> Issue:

@@ -15,7 +15,7 @@ from gridgov.db import JSONB, TZ, session, utcnow, uuid7
 from gridgov.errors import Conflict, Invalid
 from gridgov.grids import queries as grids
 from gridgov.i18n import _
-from gridgov.issues import clocks, flow, intake
+from gridgov.issues import clocks, flow, intake, patrols
 from gridgov.issues.models import Category, Issue, IssueEvent, IssuePhoto
 from gridgov.people import queries as people
 from gridgov.people.models import Person
@@ -51,7 +51,7 @@ ADD_PHOTO = sa.insert(IssuePhoto).inline()
 def report(
     *, actor: Person, category: str, text: str, id: UUID | None = None, grid_code: str | None = None,
     lat: float | None = None, lon: float | None = None, accuracy_m: int | None = None, address: str | None = None,
-    photos: Sequence[UUID] = (), confidential: bool = False,
+    photos: Sequence[UUID] = (), confidential: bool = False, found_by: str = "resident",
 ) -> tuple[Issue, bool]:  # fmt: skip
     """Record a problem and make the grid it lies in answerable. Returns (issue, whether it is new).
 
@@ -65,12 +65,15 @@ def report(
         raise Invalid(_("Please choose what it is about."), code="category_unknown", field="category")
     if kind.photos_required and not photos:
         raise Invalid(_("This category needs a photo."), code="photo_needed", field="photos")
+    if found_by == patrols.PATROL and not patrols.may(actor):
+        raise Invalid(_("Only whoever patrols can report a finding of a patrol."), field="found_by")
     place = _place(grid_code, lat, lon)
     now = utcnow()
     issue = Issue(
         id=id or uuid7(), number="", grid_code=place.code, category_code=kind.code, line=kind.line, grade=kind.grade,
         text=text.strip(), lat=lat, lon=lon, accuracy_m=accuracy_m, address=address, reporter_id=actor.id,
-        confidential=confidential or kind.confidential, state=flow.current().start, unit_code=place.code, reported_at=now,
+        confidential=confidential or kind.confidential, state=flow.current().start, found_by=found_by,
+        unit_code=place.code, reported_at=now,
     )  # fmt: skip
     _due, limit = clocks.deadline(issue, now)
     state = flow.current().states[issue.state]

@@ -27,7 +27,7 @@ CLOCKS = {
 AUDIENCES = {
     "reporter": "上报人", "unit": "现责任单位", "handler": "办理人", "left": "原责任单位", "decider": "审批单位",
     "alarmed": "各级网格办和市领导",
-    "supervisor": "督办人", "instructor": "批示人", "above": "上一级单位",
+    "supervisor": "督办人", "instructor": "批示人", "above": "上一级单位", "line": "该条线的河长、林长、路长、田长",
 }  # fmt: skip
 SELF = {"reporter": "上报人 reporter", "system": "系统 system"}
 PREFIXES = {"area": "辖区内的", "above": "上级的", "decider": "审批单位的"}

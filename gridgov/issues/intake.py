@@ -25,10 +25,10 @@ WRITE = sa.text(
     """
     WITH new AS (
         INSERT INTO issues (id, number, grid_code, category_code, line, grade, text, lat, lon, accuracy_m, address,
-            reporter_id, confidential, state, unit_code, hop_n, generation, due_at, warn_at, due_provisional,
+            reporter_id, confidential, found_by, state, unit_code, hop_n, generation, due_at, warn_at, due_provisional,
             rework_count, reported_at)
         VALUES (:id, :prefix || lpad(next_number(:day)::text, 4, '0'), :grid_code, :category_code, :line, :grade, :text,
-            :lat, :lon, :accuracy_m, :address, :reporter_id, :confidential, :state, :unit_code, 1, 0, :due_at, :warn_at,
+            :lat, :lon, :accuracy_m, :address, :reporter_id, :confidential, :found_by, :state, :unit_code, 1, 0, :due_at, :warn_at,
             :due_provisional, 0, :reported_at)
         ON CONFLICT (id) DO NOTHING
         RETURNING id, number
@@ -52,7 +52,7 @@ WRITE = sa.text(
     sa.bindparam("warn_s", type_=sa.Integer), sa.bindparam("accuracy_m", type_=sa.Integer),
     sa.bindparam("lat", type_=sa.Float), sa.bindparam("lon", type_=sa.Float),
     *(sa.bindparam(name, type_=sa.Text) for name in (
-        "prefix", "grid_code", "category_code", "line", "grade", "text", "address", "state", "unit_code", "role", "timer",
+        "prefix", "found_by", "grid_code", "category_code", "line", "grade", "text", "address", "state", "unit_code", "role", "timer",
         "clock",
     )),
 )  # fmt: skip
@@ -91,7 +91,7 @@ def write(
         name: getattr(issue, name)
         for name in (
             "id", "grid_code", "category_code", "line", "grade", "text", "lat", "lon", "accuracy_m", "address",
-            "reporter_id", "confidential", "state", "unit_code", "due_at", "warn_at", "due_provisional", "reported_at",
+            "reporter_id", "confidential", "found_by", "state", "unit_code", "due_at", "warn_at", "due_provisional", "reported_at",
         )
     }  # fmt: skip
     values |= {

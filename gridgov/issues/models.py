@@ -69,6 +69,7 @@ class Issue(Model, table=True):
             "num_nulls(asked_kind, asked_seq, decides_code) IN (0, 3) AND (asked_kind IS NULL OR ended_at IS NULL)",
             name="request_is_whole",
         ),
+        sa.CheckConstraint("found_by IN ('resident', 'patrol')", name="found_by_known"),
         sa.CheckConstraint("asked_kind IN ('extension', 'suspension')", name="asked_kind_known"),
         sa.Index("ix_issues_supervised", "id", postgresql_where=sa.text("supervisor_id IS NOT NULL AND ended_at IS NULL")),
         sa.Index("ix_issues_suspended", "id", postgresql_where=sa.text("state = 'suspended'")),
@@ -105,6 +106,7 @@ class Issue(Model, table=True):
     address: str | None = Field(default=None, max_length=200)
     reporter_id: UUID = Field(foreign_key="persons.id")
     confidential: bool = False
+    found_by: str = Field(default="resident", max_length=8, sa_column_kwargs={"server_default": "resident"})
     state: str = Field(max_length=30)
     unit_code: str | None = Field(default=None, foreign_key="grids.code", sa_type=sa.Text)
     department_id: UUID | None = Field(default=None, foreign_key="departments.id")

@@ -23,6 +23,7 @@ from gridgov.issues import (
     drafts,
     flow,
     forms,
+    lines,
     moving,
     panels,
     queries,
@@ -68,7 +69,7 @@ def departments_for(issue: Issue) -> list[tuple[str, str]]:
 @bp.get("/report")
 def report() -> ResponseReturnValue:
     """The form for reporting a problem: photo, place, category, words."""
-    return _report_page(report_form.blank(current_user))
+    return _report_page(report_form.blank(current_user) | report_form.prefilled(request.args))
 
 
 @bp.post("/report")
@@ -152,6 +153,13 @@ def todo() -> ResponseReturnValue:
         posts=people.live_posts(current_user),
         handles=queries.handles(current_user),
     )
+
+
+@bp.get("/line")
+@takes(schemas.CursorSchema, location="query")
+def line(cursor: str | None) -> ResponseReturnValue:
+    """Open issues of the lines of work that I lead, most urgent first."""
+    return render_template("issues/line.html", page=lines.led_by(current_user, cursor=cursor))
 
 
 @bp.get("/public/suspended")

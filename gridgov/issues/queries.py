@@ -56,6 +56,7 @@ def _sight(reported: sa.ColumnElement[bool], reach: people.Reach) -> sa.ColumnEl
         ways += [grids.under(column, code) for column in (Issue.grid_code, Issue.unit_code, Issue.decides_code)]
         here = sa.select(Department.id).where(grids.under(Department.grid_code, code))
         ways.append(Issue.department_id.in_(here))
+    ways += [sa.and_(Issue.line == line, grids.under(Issue.grid_code, code)) for code, line in sorted(reach.lines)]
     if reach.departments:
         given = sa.select(Hop.issue_id).where(Hop.department_id.in_(reach.departments))
         ways.append(Issue.id.in_(given))

@@ -238,6 +238,7 @@ def _within(person: Person, filter: Filter) -> Where:
         ]
     else:
         ways = [under(code) for code in widest(reach.grids)]
+        ways += [f"{under(code)} AND issues.line = '{line}'" for code, line in sorted(reach.lines)]
         if departments:
             # An array, read first: a department was given few of all issues, which the planner would not believe.
             ways.append(

@@ -11,13 +11,14 @@ from gridgov.errors import NotFound
 from gridgov.grids import queries as grids
 from gridgov.grids.models import Grid
 from gridgov.i18n import _
-from gridgov.issues import queries
+from gridgov.issues import patrols, queries
 from gridgov.issues.models import Category, Issue
 from gridgov.people import queries as people
 from gridgov.people.models import Person
 
-FIELDS = ("id", "category", "text", "address", "grid_code", "lat", "lon", "accuracy_m", "confidential")
+FIELDS = ("id", "category", "text", "address", "grid_code", "lat", "lon", "accuracy_m", "confidential", "found_by")
 FREQUENT = 6
+PREFILLED_MAX = 200
 LOOKED_AT = 500
 VILLAGE, TOWNSHIP, CITY = 12, 9, 6
 
@@ -25,6 +26,11 @@ VILLAGE, TOWNSHIP, CITY = 12, 9, 6
 def blank(person: Person) -> dict[str, Any]:
     """An empty form. Who belongs to one village begins with the own grid as the place, to be corrected."""
     return {"id": str(uuid7()), "grid_code": _home(person), "photos": []}
+
+
+def prefilled(given: Mapping[str, str]) -> dict[str, Any]:
+    """What a link from elsewhere brings along: words, category, grid. The person still looks at it, and sends it."""
+    return {name: given[name][:PREFILLED_MAX] for name in ("text", "category", "grid_code") if given.get(name)}
 
 
 def posted(form: Mapping[str, str]) -> dict[str, Any]:
@@ -44,6 +50,7 @@ def context(person: Person, values: Mapping[str, Any]) -> dict[str, Any]:
         "place": _place_words(code, values),
         "root": root,
         "places": _places(person, root),
+        "patrols": patrols.may(person),
     }
 
 

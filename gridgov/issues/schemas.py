@@ -38,6 +38,7 @@ class ReportSchema(Schema):
     address = fields.String(load_default=None, validate=validate.Length(max=200))
     photos = fields.List(fields.UUID(), load_default=list, validate=validate.Length(max=9))
     confidential = fields.Boolean(load_default=False)
+    found_by = fields.String(load_default="resident", validate=validate.OneOf(["resident", "patrol"]))
 
     @validates_schema
     def whole_place(self, data: dict[str, Any], **_more: Any) -> None:
@@ -56,6 +57,7 @@ class ListSchema(Schema):
     category = fields.String(load_default=None, validate=validate.Length(max=4))
     grade = fields.String(load_default=None, validate=validate.OneOf(["A", "B", "C"]))
     grid = fields.String(load_default=None, validate=validate.Length(max=15))
+    found = fields.String(load_default=None, validate=validate.OneOf(["resident", "patrol"]))
     q = fields.String(load_default=None, validate=validate.Length(max=60))
     sort = fields.String(load_default="newest", validate=validate.OneOf(queries.SORTS))
     cursor = fields.String(load_default=None, validate=validate.Length(max=200))
@@ -91,6 +93,7 @@ class IssueSchema(Schema):
     accuracy_m = fields.Integer(allow_none=True)
     address = fields.String(allow_none=True)
     confidential = fields.Boolean()
+    found_by = fields.String()
     unit = fields.Nested(UnitSchema)
     generation = fields.Integer()
     due_at = fields.DateTime(format="iso", allow_none=True)

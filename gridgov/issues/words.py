@@ -11,7 +11,7 @@ from uuid import UUID
 from flask import url_for
 
 from gridgov.i18n import _, day, dt, pick
-from gridgov.issues import flow, queries
+from gridgov.issues import flow, patrols, queries
 from gridgov.issues.models import Category, Issue, IssueEvent
 from gridgov.issues.names import title as title  # For templates: say.title(issue).
 from gridgov.people.models import Post
@@ -216,6 +216,9 @@ def _headed() -> set[str]:
 
 
 # What can be done -------------------------------------------------------------------------------------------
+
+
+found_options = patrols.options
 
 
 def fields(move: Transition) -> list[Asked]:

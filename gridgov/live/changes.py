@@ -38,7 +38,7 @@ LOOK = sa.text(
     )
     SELECT pg_current_snapshot()::text AS seen, ARRAY(SELECT person_id FROM told) AS told,
         (SELECT count(*) FROM events) AS events, fresh.issue_id, fresh.seq,
-        issues.grid_code, issues.unit_code, issues.reporter_id, issues.decides_code,
+        issues.grid_code, issues.unit_code, issues.reporter_id, issues.decides_code, issues.line,
         (SELECT grid_code FROM departments WHERE id = issues.department_id) AS office_code,
         ARRAY(SELECT department_id FROM hops WHERE issue_id = fresh.issue_id AND department_id IS NOT NULL) AS departments
     FROM (SELECT 1) AS always LEFT JOIN (fresh JOIN issues ON issues.id = fresh.issue_id) ON true
@@ -61,11 +61,14 @@ class Change:
     departments: frozenset[UUID]
     decides_code: str | None = None
     office_code: str | None = None
+    line: str = ""
 
     def seen_by(self, viewer: "Viewer") -> bool:
         """The rule of issues.queries.in_sight for one issue and one person; a test holds the two together."""
         reach = viewer.reach
         if self.reporter_id == viewer.person_id or reach.departments & self.departments:
+            return True
+        if any(self.line == line and self.grid_code.startswith(code) for code, line in reach.lines):
             return True
         codes = (self.grid_code, self.unit_code, self.decides_code, self.office_code)
         return any(code is not None and reach.covers(code) for code in codes)
@@ -135,7 +138,7 @@ def look(since: str) -> Look:
     found = tuple(
         Change(
             row.issue_id, row.seq, row.grid_code, row.unit_code, row.reporter_id, frozenset(row.departments),
-            row.decides_code, row.office_code,
+            row.decides_code, row.office_code, row.line,
         )
         for row in rows
         if row.issue_id is not None

@@ -8,7 +8,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from gridgov import outbox
+from gridgov import outbox, policy
 from gridgov.db import session, utcnow, uuid7
 from gridgov.issues import flow
 from gridgov.issues.models import Issue, IssueEvent
@@ -16,7 +16,7 @@ from gridgov.notices import deliveries
 from gridgov.notices.audiences import SPECIAL
 from gridgov.notices.deliveries import News, Unit
 from gridgov.notices.models import Notice
-from gridgov.people import queries as people
+from gridgov.people import lines as people_lines, queries as people
 from gridgov.people.models import Person
 
 TOPIC = "issue.told"
@@ -70,11 +70,11 @@ def write(outbox_id: UUID, payload: dict[str, Any]) -> None:
 def write_all(waiting: Sequence[tuple[UUID, dict[str, Any]]]) -> None:
     """The same for many outbox rows, with as many statements as for one. Raises LookupError for an unknown issue or event."""
     news = _read(waiting)
-    holders, rows, now = _holders(news), [], utcnow()
+    holders, chiefs, rows, now = _holders(news), _chiefs(news), [], utcnow()
     for one in news:
         told: dict[UUID, str] = {}
         for audience in one.payload["audiences"]:
-            for person_id in _audience(audience, one, holders):
+            for person_id in _audience(audience, one, holders, chiefs):
                 if person_id != one.event.actor_id or audience.startswith(WARNED):
                     told.setdefault(person_id, audience)
         rows += [
@@ -129,8 +129,22 @@ def _holders(news: Sequence[News]) -> Mapping[Unit, list[UUID]]:
     return found
 
 
-def _audience(name: str, one: News, holders: Mapping[Unit, list[UUID]]) -> list[UUID]:
+def _chiefs(news: Sequence[News]) -> Mapping[tuple[str, str], list[UUID]]:
+    """Who leads the lines of the issues that are told to such chiefs; asks nothing when there is none among them."""
+    places = {
+        (one.issue.grid_code, one.issue.line)
+        for one in news
+        if "line" in one.payload["audiences"] and one.issue.line in policy.LED_LINES
+    }
+    return people_lines.led(places) if places else {}
+
+
+def _audience(
+    name: str, one: News, holders: Mapping[Unit, list[UUID]], chiefs: Mapping[tuple[str, str], list[UUID]]
+) -> list[UUID]:
     name = name.removeprefix(WARNED)
+    if name == "line":
+        return chiefs.get((one.issue.grid_code, one.issue.line), [])
     if name == "reporter":
         return [one.issue.reporter_id]
     if name == "handler":

@@ -87,6 +87,8 @@ def sentence(audience: str, about: Mapping[str, Any]) -> str:
             return _("Grave, on %(category)s: %(step)s", **about)
         case "supervisor" | "instructor":
             return _("What you follow, on %(category)s: %(step)s", **about)
+        case "line":
+            return _("On your line of work, on %(category)s: %(step)s", **about)
         case "above":
             return _("In your area, on %(category)s: %(step)s", **about)
     raise AssertionError(f"nothing is said to {audience!r}")

@@ -105,6 +105,7 @@ class Report {
     }
     const secret = new FormData(this.form).get("confidential");
     found.confidential = secret !== null && secret !== "0" && secret !== "";
+    if (new FormData(this.form).get("found_by") === "patrol") found.found_by = "patrol";
     return found;
   }
 
@@ -122,6 +123,8 @@ class Report {
     for (const name of FIELDS.filter((one) => !NUMBERS.includes(one))) this.fill(name, draft.fields[name]);
     const secret = this.form.querySelector("input[name=confidential][type=checkbox]");
     if (secret) secret.checked = draft.fields.confidential;
+    const patrol = this.form.querySelector("input[name=found_by][type=checkbox]");
+    if (patrol) patrol.checked = draft.fields.found_by === "patrol";
     if (draft.photos.length) {
       setPhotos(this.files, draft.photos.map((one) => new File([one.bytes], one.name, { type: one.type, lastModified: one.at })));
     }
