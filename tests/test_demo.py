@@ -210,7 +210,7 @@ def test_one_can_sign_in_as_everybody_in_the_story(there):
 def test_the_story_has_what_it_takes_to_go_through(there):
     by_key = {login.key: people.by_phone(login.phone) for login in story.LOGINS}
     assert people.roles_at(by_key["micro_chief"], grid_code=story.MICRO) == {Role.MICRO_CHIEF}
-    assert people.roles_at(by_key["village_chief"], grid_code=story.VILLAGE) == {Role.VILLAGE_CHIEF}
+    assert people.roles_at(by_key["village_chief"], grid_code=story.VILLAGE) == {Role.VILLAGE_CHIEF, Role.LINE_CHIEF}
     for office in ("township_office", "township_office_2"):
         assert people.roles_at(by_key[office], grid_code=story.TOWNSHIP) == {Role.TOWNSHIP_OFFICE}
     handler, verifier = by_key["city_office"], by_key["city_office_2"]

@@ -189,7 +189,7 @@ def _story(people: People, departments: dict[str, UUID]) -> None:
         if login.role is Role.DEPARTMENT:
             people.post(person, login.role, department_id=departments[login.place], title=login.title)
             continue
-        lines = ("river", "forest") if login.role is Role.MICRO_CHIEF else ()
+        lines = {Role.MICRO_CHIEF: ("river", "forest"), Role.LINE_CHIEF: ("river", "road")}.get(login.role, ())
         places = [login.place]
         if login.role is Role.WORKER:
             places += [f"{login.place[:12]}{serial:03d}" for serial in range(2, GRIDS_PER_WORKER + 1)]
@@ -205,7 +205,6 @@ def _city(people: People, departments: dict[str, UUID]) -> None:
     people.post(people.person(), Role.CITY_LEADER, grid_code=story.CITY, title="市委副书记、市长")
     people.post(people.person(), Role.ADMINISTRATOR, grid_code=story.CITY)
     people.post(people.person(), Role.LINE_CHIEF, grid_code=story.CITY, title="市级河长", lines=("river",))
-    people.post(people.person(), Role.LINE_CHIEF, grid_code=story.TOWNSHIP, title="镇级河长", lines=("river", "road"))
     for code, department_id in departments.items():
         told = sum(login.place == code for login in story.LOGINS)
         for title in ("办公室主任", "业务股干部")[told:]:
