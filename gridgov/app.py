@@ -20,6 +20,8 @@ TABLES = [
     "gridgov.issues.part_models",
     "gridgov.identity.models",
     "gridgov.notices.models",
+    "gridgov.mediation.models",
+    "gridgov.visits.models",
 ]
 # Modules that plug something in when imported or through init_app(app).
 PARTS = [
@@ -37,15 +39,18 @@ PARTS = [
     "gridgov.issues",
     "gridgov.identity",
     "gridgov.notices",
+    "gridgov.mediation",
+    "gridgov.visits",
     "gridgov.shell",
     "gridgov.openapi",
 ]
 BLUEPRINTS = ["display:bp", "health:bp", "monitoring:bp", "people.pages:bp", "photos.pages:bp", "issues.pages:bp", "issues.desk:bp",
               "identity.pages:bp", "identity.forms:bp", "issues.sharing:bp",
               "notices.pages:bp", "notices.forms:bp", "notices.desk:bp", "worktime.pages:bp", "deadletters.pages:bp", "live.pages:bp",
+              "mediation.pages:bp", "visits.pages:bp",
               "openapi:pages"]  # fmt: skip
 API = ["people.api:bp", "grids.api:bp", "photos.api:bp", "issues.api:bp", "identity.api:bp", "notices.api:bp", "notices.api:me",
-       "notices.api:admin", "worktime.api:bp", "deadletters.api:bp", "openapi:bp"]  # fmt: skip
+       "notices.api:admin", "worktime.api:bp", "deadletters.api:bp", "mediation.api:bp", "visits.api:bp", "openapi:bp"]  # fmt: skip
 # `python -m gridgov <name>`: loaded only when called.
 COMMANDS = {
     "city": "gridgov.grids.cli:city",

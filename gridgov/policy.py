@@ -19,6 +19,8 @@ from gridgov.yamlfile import YamlFile
 DEPARTMENT = "department"
 GRADES = ("A", "B", "C")
 LINES = ("safety", "public_order", "epidemic", "river", "forest", "road", "farmland")
+LED_LINES = ("river", "forest", "road", "farmland")
+"""Lines that have chiefs of their own (河长, 林长, 路长, 田长), who are told of their issues."""
 LIMITS = ("accept", "resolve", "verify", "callback", "silent", "reopen", "report", "decline", "complex", "review", "answer", "urge",
           "appeal", "reconsider")  # fmt: skip
 LEVEL_KEYS = set("length label place answers parent child chief office workers verified_by limits".split())
@@ -65,6 +67,7 @@ class CategorySpec:
     confidential: bool
     duplicates: bool = True
     questions: tuple[QuestionSpec, ...] = ()
+    mediation: bool = False
 
 
 @dataclass(frozen=True)
@@ -235,7 +238,7 @@ def _same(file: YamlFile) -> SameRule:
 
 def _minor(file: YamlFile, at: tuple[str | int, ...], code: Any, major: str, line: str) -> CategorySpec:
     raw = file.need(
-        at, {"label", "grade", "department", "photos", "confidential"}, {"clock", "questions", "line", "duplicates"}
+        at, {"label", "grade", "department", "photos", "confidential"}, {"clock", "questions", "line", "duplicates", "mediation"}
     )
     file.texts(at, "line", "grade")
     file.texts(at, "department", null=True)
@@ -244,12 +247,12 @@ def _minor(file: YamlFile, at: tuple[str | int, ...], code: Any, major: str, lin
     if raw["grade"] not in GRADES:
         raise file.fail((*at, "grade"), f"unknown grade {raw['grade']!r}")
     _known_line(file, at, raw.get("line", line))
-    for key in ("photos", "confidential", "duplicates"):
-        if not isinstance(raw.get(key, True), bool):
+    for key, usual in (("photos", True), ("confidential", True), ("duplicates", True), ("mediation", False)):
+        if not isinstance(raw.get(key, usual), bool):
             raise file.fail((*at, key), "must be true or false")
     return CategorySpec(
         code, major, file.words((*at, "label")), raw.get("line", line), raw["grade"], raw["department"], raw["photos"],
-        raw["confidential"], raw.get("duplicates", True), questions.read(file, at),
+        raw["confidential"], raw.get("duplicates", True), questions.read(file, at), raw.get("mediation", False),
     )  # fmt: skip
 
 

@@ -6,15 +6,9 @@ SYSTEM, REPORTER = "system", "reporter"
 
 
 def prove(
-    flow: Workflow,
-    *,
-    guards: set[str],
-    effects: set[str],
-    actors: set[str],
-    audiences: set[str],
-    limits: set[str],
+    flow: Workflow, *, guards: set[str], effects: set[str], actors: set[str], audiences: set[str], limits: set[str],
     clock_limits: set[str],
-) -> None:
+) -> None:  # fmt: skip
     """Raise PolicyError unless every name is known, every state can be reached and left, and nothing waits for ever."""
     file = flow.file
     if flow.start not in flow.states:

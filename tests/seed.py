@@ -58,6 +58,7 @@ PEOPLE: dict[str, tuple[str, Role, str]] = {
     "foreign_micro_chief": ("黄组长", Role.MICRO_CHIEF, FOREIGN_MICRO),
     "foreign_village_chief": ("黄支书", Role.VILLAGE_CHIEF, FOREIGN_VILLAGE),
     "foreign_township_office": ("杨专干", Role.TOWNSHIP_OFFICE, FOREIGN_TOWNSHIP),
+    "river_chief": ("周河长", Role.LINE_CHIEF, VILLAGE),
 }
 PHONES = {key: f"1990000{i:04d}" for i, key in enumerate(PEOPLE)}
 
@@ -89,6 +90,7 @@ def small_city() -> None:
         people.appoint(
             person, role, actor=None, grid_code=None if department else place,
             department_id=department.id if department else None, starts_on=date(2020, 1, 1),
+            lines=("river",) if role is Role.LINE_CHIEF else (),
         )  # fmt: skip
 
 

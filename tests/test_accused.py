@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 
 from gridgov import db, outbox
 from gridgov.errors import Invalid
-from gridgov.issues import accused, actions, hops, queries, queues
+from gridgov.issues import accused, actions, choices, hops, queries, queues
 from gridgov.issues.models import Issue
 from gridgov.live import changes
 from gridgov.notices.models import Notice
@@ -105,7 +105,7 @@ def test_a_department_that_it_is_about_never_has_it(city, client):
     issue = about(city, "transport")
     assert (issue.unit_code, issue.accused_department_id) == (seed.CITY, reads.department("transport").id)
     issue_id = issue.id
-    assert [each.code for each in queries.dispatchable(issue)] == ["police"]
+    assert [each.code for each in choices.dispatchable(issue)] == ["police"]
     url = f"/api/v1/issues/{issue_id}"
     refused = client.send(f"{url}/events", {"name": "dispatch", "department": "transport"}, city.city_office)
     assert (refused.status_code, refused.get_json()["code"]) == (422, "accused")

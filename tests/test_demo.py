@@ -16,7 +16,7 @@ from PIL import Image
 from gridgov import db, demo, migrate, timers
 from gridgov.app import create_app
 from gridgov.db import session
-from gridgov.demo import city, cli, issues, known, lives, pictures, scenes, sealed, story, texts
+from gridgov.demo import beside, city, cli, issues, known, lives, pictures, scenes, sealed, story, texts
 from gridgov.demo.ids import uuid7_at
 from gridgov.errors import Conflict
 from gridgov.grids import queries as grids
@@ -24,9 +24,12 @@ from gridgov.grids.models import Grid, Level
 from gridgov.issues import flow
 from gridgov.issues.models import Follower, Hop, Issue, IssueEvent
 from gridgov.issues.part_models import Part
+from gridgov.mediation import paper, queries as mediation
+from gridgov.mediation.models import Mediation
 from gridgov.people import queries as people, security
 from gridgov.people.models import Department, Household, Person, Post, Role
 from gridgov.photos.models import Photo
+from gridgov.visits.models import Visit
 from tests.conftest import make_config, named, run_sql
 
 pytestmark = pytest.mark.slow
@@ -208,7 +211,7 @@ def test_one_can_sign_in_as_everybody_in_the_story(there):
 def test_the_story_has_what_it_takes_to_go_through(there):
     by_key = {login.key: people.by_phone(login.phone) for login in story.LOGINS}
     assert people.roles_at(by_key["micro_chief"], grid_code=story.MICRO) == {Role.MICRO_CHIEF}
-    assert people.roles_at(by_key["village_chief"], grid_code=story.VILLAGE) == {Role.VILLAGE_CHIEF}
+    assert people.roles_at(by_key["village_chief"], grid_code=story.VILLAGE) == {Role.VILLAGE_CHIEF, Role.LINE_CHIEF}
     for office in ("township_office", "township_office_2"):
         assert people.roles_at(by_key[office], grid_code=story.TOWNSHIP) == {Role.TOWNSHIP_OFFICE}
     handler, verifier = by_key["city_office"], by_key["city_office_2"]
@@ -223,7 +226,8 @@ def test_the_story_has_what_it_takes_to_go_through(there):
 
 def test_issues_were_played_by_the_actions_and_stand_in_many_states(there):
     states = set(session.scalars(sa.select(Issue.state).distinct()))
-    assert count(Issue) == COUNT + len(issues.FRESH) + len(scenes.SCENES) + sealed.COUNT + len(known.TOLD)
+    invented = len(issues.FRESH) + len(scenes.SCENES) + sealed.COUNT + len(known.TOLD) + beside.ISSUES
+    assert count(Issue) == COUNT + invented
     assert {"closed", "accepted", "reported"} <= states <= set(flow.current().states)
     assert count(IssueEvent) > 4 * COUNT
     assert count(Hop) > COUNT
@@ -272,7 +276,7 @@ def test_the_clock_is_not_left_moved_and_no_deadline_was_passed_over(there):
         == 0
     )
     open_issues = count(Issue, Issue.ended_at.is_(None))
-    assert count(timers.Timer, timers.Timer.state == "open", timers.Timer.kind.not_like("part:%")) == open_issues
+    assert count(timers.Timer, timers.Timer.state == "open", timers.Timer.subject_kind == "issue", timers.Timer.kind.not_like("part:%")) == open_issues
 
 
 def test_what_chance_might_not_bring_is_there(there):
@@ -366,3 +370,25 @@ def test_made_identities_are_version_7_and_in_order_of_time():
     rng = random.Random(1)
     early, late = (uuid7_at(datetime(2026, 1, day, tzinfo=UTC), rng) for day in (1, 2))
     assert early.version == late.version == 7 and early < late
+
+
+# Beside issues ------------------------------------------------------------------------------------------------
+
+
+def test_one_quarrel_is_settled_and_signed_and_one_is_being_talked_over(there):
+    files = session.scalars(sa.select(Mediation).order_by(Mediation.opened_at)).all()
+    assert [file.state for file in files] == ["concluded", "drafting"]
+    assert session.get_one(Issue, files[0].issue_id).state == "closed"
+    assert b"%PDF" in paper.agreement(mediation.file(None, files[0]))[:8]
+    assert len(mediation.file(None, files[0]).signed) == 4
+
+
+def test_two_visits_were_made_one_with_consent(there):
+    visits = session.scalars(sa.select(Visit).order_by(Visit.visited_on)).all()
+    assert [(str(v.consent), v.name) for v in visits] == [("signed", "周满秀"), ("none", None)]
+
+
+def test_the_village_chief_is_its_river_chief_too(there):
+    chief = session.scalars(sa.select(Person).where(Person.phone == "19900000004")).one()
+    assert people.roles(chief) == {Role.VILLAGE_CHIEF, Role.LINE_CHIEF}
+    assert people.reach(chief).lines == {(story.VILLAGE, "river")}

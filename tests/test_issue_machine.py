@@ -279,10 +279,7 @@ class Walk(RolledBack):
         clock = self.clocks.get(issue_id)
         if name == "grant_time" and clock:
             clock.total_s += flow.limit(issue).amount_s * int(self._asked(issue)) // 100
-        elif name == "suspend" and clock:
-            clock.used_s += slow_clock.spent(CALENDAR, seed.TOWNSHIP, clock.kind, clock.since or 0, self.now)
-            clock.since = None
-        elif name == "merge" and before[0] == "accepted" and clock:
+        elif (name == "suspend" and clock) or (name == "merge" and before[0] == "accepted" and clock):
             clock.used_s += slow_clock.spent(CALENDAR, seed.TOWNSHIP, clock.kind, clock.since or 0, self.now)
             clock.since = None
         elif name in ("resume", "unmerge") and clock:

@@ -139,6 +139,7 @@ def test_roles_fit_their_levels_in_the_database_as_in_the_policy(db_session, cit
             grid_code=code,
             starts_on=date(2026, 1, 1),
             ends_on=date(2026, 1, 2),
+            lines=["river"] if role is Role.LINE_CHIEF else [],
         )
         assert accepted(db_session, post) is allowed, (role, code)
         if not allowed:

@@ -36,7 +36,7 @@ FAULTS = {
     "too far": ("within_m: 50", "within_m: 50000", "duplicates:", "metres from 1 to 5000"),
     "no time": ("within: 24h", "within: soon", "duplicates:", "is not a duration"),
     "an unknown key of duplicates": ("within_m: 50", "within: 1h, metres: 50", "duplicates:", "stands here twice"),
-    "duplicates is no boolean": ("confidential: false, duplicates: false}", "confidential: false, duplicates: 0}", '"0101":', "must be true or false"),
+    "duplicates is no boolean": ("confidential: false, duplicates: false, mediation: true}", "confidential: false, duplicates: 0, mediation: true}", '"0101":', "must be true or false"),
 }  # fmt: skip
 
 

@@ -43,7 +43,7 @@ KNOWN = {"persons", "households", "sign_ins", "sign_in_guards", "admin_log", "ad
 ELSEWHERE = {
     "city import", "demo load", "demo logins", "people administrator", "people password", "people disable", "people show",
     "calendar import", "calendar show", "calendar hours", "calendar recompute", "photos sweep", "timers retry", "openapi write",
-    "simulate play", "simulate write",
+    "people appoint", "simulate play", "simulate write",
 }  # fmt: skip
 SEARCHED = {"/desk", "/api/v1/issues"}
 READERS = {"timers status": [], "audit verify": [], "workflow check": [], "workflow diagram": []}

@@ -10,7 +10,7 @@ import heapq
 import io
 import itertools
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
@@ -22,7 +22,7 @@ import sqlalchemy as sa
 
 from gridgov import db, timers
 from gridgov.db import session, utcnow
-from gridgov.demo import known, names, news, scenes, sealed, story, texts
+from gridgov.demo import beside, known, names, news, scenes, sealed, story, texts
 from gridgov.demo.darkroom import Darkroom
 from gridgov.demo.ids import uuid7_at
 from gridgov.demo.lives import Life, Step
@@ -96,6 +96,18 @@ class Stage:
         """Have something happen, unless it lies in the future."""
         if moment <= self.now:
             heapq.heappush(self.heap, Wake(moment, next(self.order), run))
+
+    def follow(self, at: datetime, tale: Iterator[datetime]) -> None:
+        """Let a story begin, and go on at each moment that it names."""
+
+        def on() -> None:
+            later = next(tale, None)
+            if utcnow() > self.now - news.TOLD_FOR:
+                news.deliver(self.now - news.TOLD_FOR)
+            if later is not None:
+                self.at(later, on)
+
+        self.at(at, on)
 
     def foresee(self, at: datetime, micro: Any, reporter: Person, look: str) -> None:
         """Somebody will report something; what it shows is drawn until then."""
@@ -214,14 +226,14 @@ def load(seed: int, count: int = COUNT, tell: Callable[[str], None] = lambda _li
         reported.append((now - timedelta(minutes=minutes), fresh, first, f"{seed}/fresh/{minutes}"))
     with Darkroom() as darkroom:
         stage = Stage(seed, now, tell, darkroom)
-        for at, grid, reporter, look in sorted(
-            reported, key=itemgetter(0)
-        ):  # What is needed first is drawn first.
+        for at, grid, reporter, look in sorted(reported, key=itemgetter(0)):  # What is needed first is drawn first.
             stage.foresee(at, grid, reporter, look)
         scenes.foresee(now, random.Random(f"{seed}/scenes"), stage.at, stage.after_work)
         sealed.foresee(stage.at, now)
         there, spot = reporters[fresh.code], inside(fresh.geojson, random.Random(f"{seed}/known"))
         stage.issues += known.plan(stage.at, now, spot, there, there[Role.MICRO_CHIEF][0], random.Random(f"{seed}/known/ids"))
+        for at, tale in beside.stories(now, random.Random(f"{seed}/beside")):
+            stage.follow(at, tale)
         try:
             stage.play()
         finally:
@@ -272,12 +284,8 @@ def _scene(
     if prefix == story.VILLAGE and rng.random() < OWN:
         here = next(grid for grid in micro if grid.code == story.MICRO)
         role = rng.choice((Role.RESIDENT, Role.RESIDENT, Role.WORKER, Role.MICRO_CHIEF))
-        return here, min(
-            reporters[here.code][role], key=lambda person: person.phone
-        )  # The story's people come first.
-    fitting = [
-        grid for grid in micro if grid.code.startswith(prefix) and reporters.get(grid.code, {}).get(role)
-    ]
+        return here, min(reporters[here.code][role], key=lambda person: person.phone)  # The story's people come first.
+    fitting = [grid for grid in micro if grid.code.startswith(prefix) and reporters.get(grid.code, {}).get(role)]
     grid = rng.choice(fitting)
     return grid, rng.choice(reporters[grid.code][role])
 

@@ -189,12 +189,14 @@ def _story(people: People, departments: dict[str, UUID]) -> None:
         if login.role is Role.DEPARTMENT:
             people.post(person, login.role, department_id=departments[login.place], title=login.title)
             continue
-        lines = ("river", "forest") if login.role is Role.MICRO_CHIEF else ()
+        lines = {Role.MICRO_CHIEF: ("river", "forest"), Role.LINE_CHIEF: ("river", "road")}.get(login.role, ())
         places = [login.place]
         if login.role is Role.WORKER:
             places += [f"{login.place[:12]}{serial:03d}" for serial in range(2, GRIDS_PER_WORKER + 1)]
         for place in places:
             people.post(person, login.role, grid_code=place, title=login.title, lines=lines)
+        if login.role is Role.VILLAGE_CHIEF:  # One person in two posts, as is usual; told once of what concerns both.
+            people.post(person, Role.LINE_CHIEF, grid_code=login.place, title="村级河长", lines=("river",))
 
 
 def _city(people: People, departments: dict[str, UUID]) -> None:
@@ -202,6 +204,7 @@ def _city(people: People, departments: dict[str, UUID]) -> None:
         people.post(people.person(), Role.CITY_OFFICE, grid_code=story.CITY, title=title)
     people.post(people.person(), Role.CITY_LEADER, grid_code=story.CITY, title="市委副书记、市长")
     people.post(people.person(), Role.ADMINISTRATOR, grid_code=story.CITY)
+    people.post(people.person(), Role.LINE_CHIEF, grid_code=story.CITY, title="市级河长", lines=("river",))
     for code, department_id in departments.items():
         told = sum(login.place == code for login in story.LOGINS)
         for title in ("办公室主任", "业务股干部")[told:]:

@@ -92,6 +92,10 @@ LOGINS = (
         "store_clerk", "积分超市管理员", "Store clerk",
         "张丽娟", "19900000015", Role.STORE_CLERK, VILLAGE,
     ),
+    Login(
+        "line_chief", "镇级河长、路长（湾头桥镇）", "River and road chief of the township",
+        "罗江平", "19900000016", Role.LINE_CHIEF, TOWNSHIP, "镇级河长、路长",
+    ),
 )  # fmt: skip
 DEPARTMENTS = {
     "water": ("水利局", "Water Bureau"),

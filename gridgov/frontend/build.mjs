@@ -13,7 +13,7 @@ const ROOT = dirname(HERE);
 const REPO = dirname(ROOT);
 const DIST = join(ROOT, "static", "dist");
 const ICONS = join(HERE, "node_modules", "@tabler", "icons", "icons");
-const SCRIPTS = ["app", "map", "desk"];
+const SCRIPTS = ["app", "map", "desk", "sign"];
 const STYLES = ["app", "map"];
 // Old phones: WeChat's own browser on Android may be a Chrome of some years ago, and iPhones of 2016 end at Safari 15.
 const TARGET = ["chrome87", "safari14.1", "firefox78"];

@@ -7,7 +7,8 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 
 from gridgov.i18n import _
 from gridgov.identity.looks import PURPOSES
-from gridgov.issues.schemas import ReportSchema, act_schema
+from gridgov.issues.move_schema import act_schema
+from gridgov.issues.schemas import ReportSchema
 
 SOME_WORDS = validate.Regexp(r"(?s).*\S")
 

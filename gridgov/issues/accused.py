@@ -67,7 +67,7 @@ def barred(issue: Any, reach: Reach) -> bool:
     code = issue.accused_code
     if code is None:
         return False
-    if any(own.startswith(code) for own in reach.grids):
+    if any(own.startswith(code) for own in reach.places):
         return True
     return any(session.get_one(Department, each).grid_code.startswith(code) for each in reach.departments)
 
@@ -78,7 +78,7 @@ def unseen(reach: Reach) -> str:
 
     Codes and ids stand in it as they are. (The city is nobody's to accuse here: it has no level above.)
     """
-    codes = sorted({code for own in reach.grids for code in grids.ancestor_codes(own) if len(code) > CITY})
+    codes = sorted({code for own in reach.places for code in grids.ancestor_codes(own) if len(code) > CITY})
     ids = ", ".join(f"'{UUID(bytes=each.bytes)}'" for each in sorted(reach.departments))
     parts = []
     if codes:

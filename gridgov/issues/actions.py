@@ -16,7 +16,7 @@ from gridgov.db import JSONB, TZ, session, utcnow, uuid7
 from gridgov.errors import Conflict, Invalid
 from gridgov.grids import queries as grids
 from gridgov.i18n import _
-from gridgov.issues import answers as answers_of, clocks, flow, intake
+from gridgov.issues import answers as answers_of, clocks, flow, intake, patrols
 from gridgov.issues.accused import named
 from gridgov.issues.models import Category, Issue, IssueEvent, IssuePhoto
 from gridgov.people import queries as people
@@ -55,7 +55,7 @@ def report(
     *, actor: Person | None, category: str, text: str, id: UUID | None = None, grid_code: str | None = None,
     lat: float | None = None, lon: float | None = None, accuracy_m: int | None = None, address: str | None = None,
     photos: Sequence[UUID] = (), confidential: bool = False, accused: str | None = None, follow_up_hash: bytes | None = None,
-    answers: Mapping[str, Any] = MappingProxyType({}),
+    found_by: str = "resident", answers: Mapping[str, Any] = MappingProxyType({}),
 ) -> tuple[Issue, bool]:  # fmt: skip
     """Record a problem and make the grid it lies in answerable. Returns (issue, whether it is new).
 
@@ -71,16 +71,17 @@ def report(
         raise Invalid(_("Please choose what it is about."), code="category_unknown", field="category")
     if kind.photos_required and not photos:
         raise Invalid(_("This category needs a photo."), code="photo_needed", field="photos")
+    if found_by == patrols.PATROL and not patrols.may(actor):
+        raise Invalid(_("Only whoever patrols can report a finding of a patrol."), field="found_by")
     answered = answers_of.take(kind.questions, answers)
-    place = _place(grid_code, lat, lon)
-    about = named(accused) if accused else None
-    now = utcnow()
+    place, about, now = _place(grid_code, lat, lon), named(accused) if accused else None, utcnow()
     issue = Issue(
         id=id or uuid7(), number="", grid_code=place.code, category_code=kind.code, line=kind.line, grade=kind.grade,
         text=text.strip(), lat=lat, lon=lon, accuracy_m=accuracy_m, address=address, reporter_id=actor and actor.id,
         follow_up_hash=follow_up_hash, confidential=confidential or kind.confidential or bool(about) or actor is None,
         accused_code=about and about.code, accused_department_id=about and about.department_id,
-        state=flow.current().start, unit_code=about.above if about else place.code, reported_at=now, answers=answered,
+        state=flow.current().start, found_by=found_by, unit_code=about.above if about else place.code, reported_at=now,
+        answers=answered,
     )  # fmt: skip
     _due, limit = clocks.deadline(issue, now)
     state = flow.current().states[issue.state]
@@ -156,6 +157,7 @@ def seed_categories() -> int:
             "code": c.code, "parent_code": c.parent, "name": c.label["zh"], "name_en": c.label["en"], "line": c.line,
             "grade": c.grade, "department_code": c.department, "photos_required": c.photos,
             "confidential": c.confidential, "duplicates": c.duplicates, "questions": [q.row() for q in c.questions],
+            "mediation": c.mediation,
         }
         for c in sorted(flow.rules().categories.values(), key=lambda c: len(c.code))
     ]  # fmt: skip

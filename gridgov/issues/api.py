@@ -5,7 +5,7 @@ from uuid import UUID
 
 from flask import Blueprint
 
-from gridgov.issues import actions, followers, near, queries, queues, schemas, suspended
+from gridgov.issues import actions, choices, followers, move_schema, near, queries, queues, schemas, suspended
 from gridgov.issues.known_schemas import FollowSchema, KnownListSchema, NearSchema, known_dict
 from gridgov.issues.schemas import (
     CategoryListSchema,
@@ -141,17 +141,17 @@ def list_suspended(cursor: str | None) -> Any:
 @gives(CategoryListSchema)
 def categories() -> Any:
     """What an issue can be about."""
-    return {"items": [c for major, minors in queries.categories() for c in (major, *minors)]}
+    return {"items": [c for major, minors in choices.categories() for c in (major, *minors)]}
 
 
 def _move() -> dict[str, Any]:
     """The body of a move. Its shape belongs to the workflow, which is known only once the app has booted."""
 
-    @takes(schemas.act_schema())
+    @takes(move_schema.act_schema())
     def loaded(**data: Any) -> Any:
         return data
 
     return loaded()  # type: ignore[return-value]
 
 
-act.takes_later = (schemas.act_schema, "json")
+act.takes_later = (move_schema.act_schema, "json")

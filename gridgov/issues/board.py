@@ -12,7 +12,7 @@ from gridgov.db import session
 from gridgov.errors import IllegalTransition, Invalid, NotPermitted
 from gridgov.grids import queries as grids
 from gridgov.i18n import _, pick
-from gridgov.issues import flow, moving, pages, queries, queues
+from gridgov.issues import choices, flow, moving, queries, queues, view
 from gridgov.issues.models import Issue
 from gridgov.issues.queues import Filter
 from gridgov.people import queries as people, roles
@@ -115,7 +115,7 @@ def counts_context(place: Place) -> dict[str, Any]:
 def page_context(place: Place) -> dict[str, Any]:
     """Everything of a whole page but the issue in hand."""
     return {
-        "grid_name": _grid_name(place.filter.grid), "categories": queues.majors(), "grades": queues.grades(),
+        "grid_name": _grid_name(place.filter.grid), "categories": choices.majors(), "grades": choices.grades(),
         **tree_context(place), **list_context(place), **counts_context(place),
     }  # fmt: skip
 
@@ -181,7 +181,7 @@ def detail_context(place: Place, issue: Issue, **form: Any) -> dict[str, Any]:
     """What issues/_detail.html and _moves.html need at the desk. `form`: opened, errors, values, notice."""
     notice = form.pop("notice", "")
     post_url = url_for("desk.act", issue_id=issue.id, **place.params)
-    return pages.issue_context(place.person, issue, post_url=post_url, **form) | {
+    return view.issue_context(place.person, issue, post_url=post_url, **form) | {
         "notice": notice,
         "moves_inside": True,
         "issue_url": place.at(issue=issue.id),

@@ -44,6 +44,7 @@ class QueueSchema(Schema):
     category = fields.String(load_default=None, validate=validate.Length(max=4))
     grade = fields.String(load_default=None, validate=validate.Length(max=1))
     grid = fields.String(load_default=None, validate=validate.Length(max=30))
+    found = fields.String(load_default=None, validate=validate.Length(max=8))
     q = fields.String(load_default=None, validate=validate.Length(max=60))
     sort = fields.String(load_default="due", validate=validate.OneOf(queries.SORTS))
     issue = fields.UUID(load_default=None)

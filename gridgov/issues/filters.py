@@ -10,6 +10,7 @@ from gridgov.db import utcnow
 from gridgov.errors import Invalid
 from gridgov.i18n import _
 from gridgov.issues import flow
+from gridgov.issues.patrols import FOUND_BY
 from gridgov.issues.queries import COLOURS, SORTS, VIEWS
 
 OPEN, ENDED = "open", "ended"
@@ -34,6 +35,7 @@ class Filter:
     category: str | None = None
     grade: str | None = None
     grid: str | None = None
+    found: str | None = None
     q: str | None = None
     sort: str = "due"
 
@@ -105,6 +107,10 @@ def narrow(where: Where, filter: Filter) -> Where:
         if filter.grade not in GRADES:
             raise Invalid(_("There is no such grade."), field="grade")
         where.add("issues.grade = :grade", grade=filter.grade)
+    if filter.found:
+        if filter.found not in FOUND_BY:
+            raise Invalid(_("There is no such way to find something."), field="found")
+        where.add("issues.found_by = :found", found=filter.found)
     if filter.grid:
         where.add(under(_code(filter.grid, "grid", policy.lengths())))
     for n, word in enumerate((filter.q or "").replace("\0", " ").split()[:WORDS_MOST]):

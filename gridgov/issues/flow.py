@@ -26,6 +26,7 @@ from gridgov.workflow import Move, State, Workflow
 REPORTER, SYSTEM = "reporter", "system"
 AUDIENCES = {
     "reporter", "unit", "handler", "left", "decider", "alarmed", "supervisor", "instructor", "above", "checkers", "followers",
+    "line",
 }  # fmt: skip
 HANDLED = sa.select(IssueEvent.actor_id).where(
     IssueEvent.issue_id == sa.bindparam("issue"), IssueEvent.hop_n == sa.bindparam("hop"),
@@ -82,6 +83,8 @@ def actors(person: Person | None, issue: Issue, posts: Iterable[Post]) -> frozen
             if post.department_id == issue.department_id:
                 names.add(str(post.role))
         elif post.grid_code is not None:
+            if post.role == Role.LINE_CHIEF and issue.line not in post.lines:
+                continue
             if issue.grid_code.startswith(post.grid_code):
                 names.add(f"area:{post.role}")
             if issue.decides_code == post.grid_code:

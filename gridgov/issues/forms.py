@@ -7,7 +7,7 @@ from uuid import UUID
 import marshmallow
 from flask import request
 
-from gridgov.issues import answers, flow, schemas
+from gridgov.issues import answers, flow, move_schema, schemas
 from gridgov.people.models import Person
 from gridgov.photos import actions as photos, uploads
 from gridgov.web import load
@@ -22,7 +22,7 @@ def read_move(actor: Person | None, take: Take | None = None) -> tuple[str, dict
     of a field instead, for a page that took them first.
     """
     take = take or (lambda field: take_files(field, actor))
-    given = _load(schemas.act_schema()(), {f.name for f in flow.current().fields.values() if f.kind in schemas.LISTS})
+    given = _load(move_schema.act_schema()(), {f.name for f in flow.current().fields.values() if f.kind in move_schema.LISTS})
     name, expected = given.pop("name"), given.pop("generation")
     transition = flow.current().transitions.get(name)
     takes = {*transition.needs, *transition.may} if transition else set()
@@ -38,7 +38,7 @@ def read_move(actor: Person | None, take: Take | None = None) -> tuple[str, dict
 
 def entered() -> dict[str, Any]:
     """What the posted form holds, to be shown again: of what takes several values all, of all else the one."""
-    several = {f.name for f in flow.current().fields.values() if f.kind in schemas.LISTS}
+    several = {f.name for f in flow.current().fields.values() if f.kind in move_schema.LISTS}
     form = request.form
     return {key: form.getlist(key) if key in several else form[key] for key in form if key != "csrf_token"}
 

@@ -30,7 +30,7 @@ AUDIENCES = {
     "alarmed": "各级网格办和市领导",
     "followers": "跟进人", "supervisor": "督办人", "instructor": "批示人", "above": "上一级单位",
     "checkers": "市领导（市网格办无人可核实时）",
-    "parts": "有关的协办、联办单位", "givers": "交办协办的单位", "judges": "申诉复核人",
+    "parts": "有关的协办、联办单位", "givers": "交办协办的单位", "judges": "申诉复核人", "line": "该条线的河长、林长、路长、田长",
 }  # fmt: skip
 SELF = {"reporter": "上报人 reporter", "system": "系统 system"}
 PREFIXES = {"area": "辖区内的", "above": "上级的", "decider": "审批单位的", "part": "协办或联办单位的"}

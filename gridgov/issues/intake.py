@@ -27,11 +27,11 @@ WRITE = sa.text(
     f"""
     WITH new AS (
         INSERT INTO issues (id, number, grid_code, category_code, line, grade, text, lat, lon, accuracy_m, address,
-            reporter_id, follow_up_hash, confidential, accused_code, accused_department_id, state, unit_code, hop_n,
+            reporter_id, follow_up_hash, confidential, accused_code, accused_department_id, found_by, state, unit_code, hop_n,
             generation, due_at, warn_at, due_provisional, rework_count, reported_at, answers, resembles)
         VALUES (:id, :prefix || lpad(next_number(:day)::text, 4, '0'), :grid_code, :category_code, :line, :grade, :text,
             :lat, :lon, :accuracy_m, :address, :reporter_id, :follow_up_hash, :confidential, :accused_code,
-            :accused_department_id, :state, :unit_code, 1, 0, :due_at, :warn_at, :due_provisional, 0, :reported_at, :answers,
+            :accused_department_id, :found_by, :state, :unit_code, 1, 0, :due_at, :warn_at, :due_provisional, 0, :reported_at, :answers,
             :looks AND NOT :confidential AND (EXISTS (SELECT FROM issues AS o WHERE {SPOT})
                 OR EXISTS (SELECT FROM issues AS o WHERE {GRID})))
         ON CONFLICT (id) DO NOTHING
@@ -57,7 +57,7 @@ WRITE = sa.text(
     sa.bindparam("warn_s", type_=sa.Integer), sa.bindparam("accuracy_m", type_=sa.Integer),
     sa.bindparam("answers", type_=JSONB), sa.bindparam("looks", type_=sa.Boolean), *near.TYPES,
     *(sa.bindparam(name, type_=sa.Text) for name in (
-        "prefix", "line", "grade", "text", "address", "state", "unit_code", "role", "timer",
+        "prefix", "found_by", "line", "grade", "text", "address", "state", "unit_code", "role", "timer",
         "clock", "accused_code",
     )),
 )  # fmt: skip
@@ -101,7 +101,7 @@ def write(
         for name in (
             "id", "grid_code", "category_code", "line", "grade", "text", "lat", "lon", "accuracy_m", "address",
             "reporter_id", "follow_up_hash", "confidential", "accused_code", "accused_department_id", "state",
-            "unit_code", "due_at", "warn_at", "due_provisional", "reported_at", "answers",
+            "unit_code", "due_at", "warn_at", "due_provisional", "reported_at", "answers", "found_by",
         )
     }  # fmt: skip
     values |= {

@@ -43,6 +43,7 @@ class Category(Model, table=True):
     questions: list[dict[str, Any]] = Field(
         default_factory=list, sa_type=JSONB, sa_column_kwargs={"server_default": "[]"}
     )
+    mediation: bool = Field(default=False, sa_column_kwargs={"server_default": sa.false()})
     closed_at: datetime | None = Field(default=None, sa_type=TZ)
 
 
@@ -81,6 +82,7 @@ class Issue(Model, table=True):
             "num_nulls(asked_kind, asked_seq, decides_code) IN (0, 3) AND (asked_kind IS NULL OR ended_at IS NULL)",
             name="request_is_whole",
         ),
+        sa.CheckConstraint("found_by IN ('resident', 'patrol')", name="found_by_known"),
         sa.CheckConstraint("asked_kind IN ('extension', 'suspension')", name="asked_kind_known"),
         sa.CheckConstraint("parts >= parts_open AND parts_open >= 0 AND reopen_count >= 0", name="parts_counted"),
         sa.CheckConstraint("ended_at IS NULL OR parts_open = 0", name="ended_without_parts"),
@@ -146,6 +148,7 @@ class Issue(Model, table=True):
     confidential: bool = False
     accused_code: str | None = Field(default=None, foreign_key="grids.code", sa_type=sa.Text)
     accused_department_id: UUID | None = Field(default=None, foreign_key="departments.id")
+    found_by: str = Field(default="resident", max_length=8, sa_column_kwargs={"server_default": "resident"})
     state: str = Field(max_length=30)
     unit_code: str | None = Field(default=None, foreign_key="grids.code", sa_type=sa.Text)
     department_id: UUID | None = Field(default=None, foreign_key="departments.id")

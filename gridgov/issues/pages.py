@@ -21,12 +21,12 @@ from gridgov.issues import (
     actions,
     asks,
     chances,
-    clocks,
+    choices,
     drafts,
     flow,
     followers,
     forms,
-    merged_view,
+    lines,
     moving,
     part_models,
     part_words,
@@ -36,6 +36,7 @@ from gridgov.issues import (
     schemas,
     sharing,
     suspended,
+    view,
     words,
 )
 from gridgov.issues.models import Issue
@@ -44,7 +45,6 @@ from gridgov.people.csrf import redraw
 from gridgov.people.models import Person
 from gridgov.photos import uploads
 from gridgov.web import current_user, public, takes
-from gridgov.worktime import queries as worktime
 
 bp = Blueprint("issues", __name__, template_folder="templates")
 uploads.expected |= {"issues.send": actions.MAX_PHOTOS, "issues.act": actions.MAX_PHOTOS}
@@ -66,7 +66,7 @@ def names(state: BlueprintSetupState) -> None:
 
 def departments_for(issue: Issue) -> list[tuple[str, str]]:
     """The departments that the present unit may dispatch to, for a select."""
-    return [(department.code, pick(department.label)) for department in queries.dispatchable(issue)]
+    return [(department.code, pick(department.label)) for department in choices.dispatchable(issue)]
 
 
 # Reporting --------------------------------------------------------------------------------------------------
@@ -75,7 +75,7 @@ def departments_for(issue: Issue) -> list[tuple[str, str]]:
 @bp.get("/report")
 def report() -> ResponseReturnValue:
     """The form for reporting a problem: photo, place, category, words."""
-    return _report_page(report_form.blank(current_user))
+    return _report_page(report_form.blank(current_user) | report_form.prefilled(request.args))
 
 
 @bp.post("/report")
@@ -167,6 +167,13 @@ def todo() -> ResponseReturnValue:
     )
 
 
+@bp.get("/line")
+@takes(schemas.CursorSchema, location="query")
+def line(cursor: str | None) -> ResponseReturnValue:
+    """Open issues of the lines of work that I lead, most urgent first."""
+    return render_template("issues/line.html", page=lines.led_by(current_user, cursor=cursor))
+
+
 @bp.get("/public/suspended")
 @public
 @takes(schemas.CursorSchema, location="query")
@@ -176,32 +183,6 @@ def suspended_list(cursor: str | None) -> ResponseReturnValue:
 
 
 # One issue --------------------------------------------------------------------------------------------------
-
-
-def issue_context(
-    person: Person,
-    issue: Issue,
-    *,
-    post_url: str,
-    opened: str | None = None,
-    errors: Mapping[str, Any] | None = None,
-    values: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
-    """Everything that issues/_detail.html and issues/_moves.html need; they say what each part is."""
-    moves = queries.transitions(person, issue)
-    return {
-        "story": followers.story_for(person, issue),
-        "moves": moves,
-        "now": utcnow(),
-        "parts": part_models.of(issue),
-        "shifts": [shift for shift in worktime.moves_of(issue.id) if clocks.side(shift.kind) is None],
-        "post_url": post_url,
-        "opened": opened,
-        "errors": dict(errors or {}),
-        "values": dict(values or {}),
-        "viewer": person,
-        **merged_view.context(person, issue, moves),
-    }
 
 
 @bp.get("/issues/<uuid:issue_id>")
@@ -291,7 +272,7 @@ def _page(
     fresh: bool = False,
 ) -> ResponseReturnValue:
     post_url = url_for("issues.act", issue_id=issue.id)
-    context = issue_context(
+    context = view.issue_context(
         current_user, issue, post_url=post_url, opened=opened, errors=errors, values=values
     )
     if request.method == "POST":

@@ -55,6 +55,7 @@ def within(reach: people.Reach, *own: sa.ColumnElement[bool]) -> sa.ColumnElemen
         ways += [grids.under(column, code) for column in (Issue.grid_code, Issue.unit_code, Issue.decides_code)]
         here = sa.select(Department.id).where(grids.under(Department.grid_code, code))
         ways.append(Issue.department_id.in_(here))
+    ways += [sa.and_(Issue.line == line, grids.under(Issue.grid_code, code)) for code, line in sorted(reach.lines)]
     if reach.departments:
         given = sa.select(Hop.issue_id).where(Hop.department_id.in_(reach.departments))
         ways.append(Issue.id.in_(given))
@@ -290,20 +291,3 @@ def story(person: Person | None, issue: Issue) -> Story:
     by = actors[issue.reporter_id].name if issue.reporter_id and not sealed else None
     reporter = by or (_("Confidential") if issue.reporter_id else _("Anonymous"))
     return Story(row, events, hops, actors, names, photos, stages, reporter, sealed, plain)
-
-
-def categories() -> list[tuple[Category, list[Category]]]:
-    """Open categories as (major, its minors), by code; one statement."""
-    found = session.scalars(
-        sa.select(Category).where(Category.closed_at.is_(None)).order_by(Category.code)
-    ).all()
-    majors = [c for c in found if c.parent_code is None]
-    return [(m, [c for c in found if c.parent_code == m.code]) for m in majors]
-
-
-def dispatchable(issue: Issue) -> Sequence[Department]:
-    """Departments that the present unit may dispatch to: those of its own grid, but for one that the report is about."""
-    if issue.unit_code is None:
-        return []
-    there = people.departments(under=issue.unit_code)
-    return [d for d in there if d.grid_code == issue.unit_code and d.id != issue.accused_department_id]

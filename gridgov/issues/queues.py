@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from gridgov import paging, policy
 from gridgov.db import session, utcnow
-from gridgov.i18n import countdown, language, pick
+from gridgov.i18n import countdown, language
 from gridgov.issues import accused, flow, names, part_models, queries
 from gridgov.issues.filters import (
     ENDED,
@@ -193,21 +193,6 @@ def branches(person: Person, filter: Filter, code: str) -> tuple[str, list[Branc
     return name, below
 
 
-def majors() -> list[tuple[str, str]]:
-    """The open major categories as (code, name)."""
-    rows = session.connection().execute(
-        sa.text(
-            "SELECT code, name, name_en FROM categories WHERE parent_code IS NULL AND closed_at IS NULL ORDER BY code"
-        )
-    )
-    return [(row.code, pick({"zh": row.name, "en": row.name_en})) for row in rows]
-
-
-def grades() -> list[tuple[str, str]]:
-    """The grades as (letter, name)."""
-    return [(letter, pick(words)) for letter, (words, _limits) in flow.rules().grades.items()]
-
-
 def _lines(
     person: Person, filter: Filter, cursor: str | None, limit: int, also: str = "", **values: Any
 ) -> list[Line]:
@@ -240,6 +225,7 @@ def _within(person: Person, filter: Filter) -> Where:
         ways = [unit(code) for code in queries.handled_codes(person)] + [department(key) for key in departments]
     else:
         ways = [under(code) for code in widest(reach.grids)]
+        ways += [f"{under(code)} AND issues.line = '{line}'" for code, line in sorted(reach.lines)]
         if departments:
             ways.append(given(departments))
     where.add(" OR ".join(ways) or "false")

@@ -11,15 +11,16 @@ from gridgov.errors import NotFound
 from gridgov.grids import queries as grids
 from gridgov.grids.models import Grid
 from gridgov.i18n import _, pick
-from gridgov.issues import answers, queries
+from gridgov.issues import answers, choices, patrols
 from gridgov.issues.models import Category, Issue
 from gridgov.people import queries as people
 from gridgov.people.models import Person
 
-FIELDS = ("id", "category", "text", "address", "grid_code", "lat", "lon", "accuracy_m", "confidential", "accused")
+FIELDS = ("id", "category", "text", "address", "grid_code", "lat", "lon", "accuracy_m", "confidential", "accused", "found_by")
 ASKED = "asked"
 """Which category's questions the form has shown."""
 FREQUENT = 6
+PREFILLED_MAX = 200
 LOOKED_AT = 500
 VILLAGE, TOWNSHIP, CITY = 12, 9, 6
 
@@ -27,6 +28,11 @@ VILLAGE, TOWNSHIP, CITY = 12, 9, 6
 def blank(person: Person) -> dict[str, Any]:
     """An empty form. Who belongs to one village begins with the own grid as the place, to be corrected."""
     return {"id": str(uuid7()), "grid_code": _home(person), "photos": []}
+
+
+def prefilled(given: Mapping[str, str]) -> dict[str, Any]:
+    """What a link from elsewhere brings along: words, category, grid. The person still looks at it, and sends it."""
+    return {name: given[name][:PREFILLED_MAX] for name in ("text", "category", "grid_code") if given.get(name)}
 
 
 def posted(form: Mapping[str, str]) -> dict[str, Any]:
@@ -38,7 +44,7 @@ def posted(form: Mapping[str, str]) -> dict[str, Any]:
 
 def context(person: Person, values: Mapping[str, Any]) -> dict[str, Any]:
     """Everything that issues/report.html needs of the database, in six statements."""
-    majors, root = queries.categories(), _city(person)
+    majors, root = choices.categories(), _city(person)
     places = _places(person, root)
     code = str(values.get("grid_code") or "")
     return {
@@ -49,6 +55,7 @@ def context(person: Person, values: Mapping[str, Any]) -> dict[str, Any]:
         "root": root,
         "places": places,
         "accusable": _accusable(places),
+        "patrols": patrols.may(person),
     }
 
 
@@ -64,7 +71,7 @@ def for_nobody() -> dict[str, Any]:
     whole = _("%(town)s, not sure which village")
     places = [(name, [(code, whole % {"town": name}), *under[code]]) for code, name in towns]
     about = [(name, [(code, name), *under[code]]) for code, name in towns]
-    return {"majors": queries.categories(), "places": places, "accusable": _accusable(about)}
+    return {"majors": choices.categories(), "places": places, "accusable": _accusable(about)}
 
 
 def _accusable(places: Sequence[tuple[str, Sequence[tuple[str, str]]]]) -> list[tuple[str, list[tuple[str, str]]]]:

@@ -1,6 +1,5 @@
-"""Shapes of issues in the API. The fields of a move come from workflows/issue.yaml."""
+"""Shapes of issues in the API. That of a move stands in move_schema.py."""
 
-import functools
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
@@ -8,22 +7,12 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 from gridgov import paging
 from gridgov.db import utcnow
 from gridgov.i18n import _, pick
-from gridgov.issues import flow, part_words, queries, telling
+from gridgov.issues import part_words, queries, telling
 from gridgov.issues.models import Issue
 from gridgov.issues.names import unit_names
 from gridgov.people.models import Person
-from gridgov.workflow import FieldSpec, Workflow
 
 TEXT_MAX = 1000
-LISTS = {"photos", "departments", "parts"}  # Kinds of fields that take several values.
-PARTS_MOST = 10
-
-
-class DayField(fields.Date):
-    """A day, kept as text (2026-11-30), for what was given with a move is kept as JSON."""
-
-    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
-        return super()._deserialize(value, *args, **kwargs).isoformat()
 
 
 class ReportSchema(Schema):
@@ -49,6 +38,7 @@ class ReportSchema(Schema):
         keys=fields.String(validate=validate.Length(max=30)), load_default=dict, validate=validate.Length(max=20),
         metadata={"description": "to the questions of the category (GET /categories), by their names"},
     )  # fmt: skip
+    found_by = fields.String(load_default="resident", validate=validate.OneOf(["resident", "patrol"]))
 
     @validates_schema
     def whole_place(self, data: dict[str, Any], **_more: Any) -> None:
@@ -67,6 +57,7 @@ class ListSchema(Schema):
     category = fields.String(load_default=None, validate=validate.Length(max=4))
     grade = fields.String(load_default=None, validate=validate.OneOf(["A", "B", "C"]))
     grid = fields.String(load_default=None, validate=validate.Length(max=30))
+    found = fields.String(load_default=None, validate=validate.OneOf(["resident", "patrol"]))
     q = fields.String(load_default=None, validate=validate.Length(max=60))
     sort = fields.String(load_default="newest", validate=validate.OneOf(queries.SORTS))
     cursor = fields.String(load_default=None, validate=validate.Length(max=200))
@@ -117,6 +108,7 @@ class IssueSchema(Schema):
     accuracy_m = fields.Integer(allow_none=True)
     address = fields.String(allow_none=True)
     confidential = fields.Boolean()
+    found_by = fields.String()
     unit = fields.Nested(UnitSchema)
     generation = fields.Integer()
     due_at = fields.DateTime(format="iso", allow_none=True)
@@ -243,43 +235,6 @@ class CategoryListSchema(Schema):
     """All open categories, by code."""
 
     items = fields.List(fields.Nested(CategorySchema))
-
-
-def act_schema() -> type[Schema]:
-    """The body of a move: its name, the generation seen, and every field that a move of the workflow can take."""
-    return _act_schema(flow.current())
-
-
-@functools.cache
-def _act_schema(workflow: Workflow) -> type[Schema]:
-    members: dict[str, Any] = {
-        "name": fields.String(required=True, validate=validate.Length(max=30)),
-        "generation": fields.Integer(load_default=None, validate=validate.Range(0)),
-        "__doc__": "A move to make: `name` from the list of transitions, its fields, and the `generation` you saw.",
-    }
-    members |= {spec.name: _field(spec) for spec in workflow.fields.values()}
-    return type("ActSchema", (Schema,), members)
-
-
-def _field(spec: FieldSpec) -> fields.Field:
-    if spec.kind == "photos":
-        return fields.List(fields.UUID(), validate=validate.Length(max=spec.max))
-    if spec.kind == "departments":
-        return fields.List(fields.String(validate=validate.Length(max=40)), validate=validate.Length(max=PARTS_MOST))
-    if spec.kind in ("part", "parts"):
-        one = fields.Integer(validate=validate.Range(1, 10_000))
-        return one if spec.kind == "part" else fields.List(one, validate=validate.Length(max=PARTS_MOST))
-    if spec.kind == "scale":
-        return fields.Integer(validate=validate.Range(spec.low, spec.high))
-    if spec.kind == "yesno":
-        return fields.Boolean()
-    if spec.kind == "issue":
-        return fields.String(validate=validate.Length(max=spec.max), metadata={"description": "a number, or an id"})
-    if spec.kind == "date":
-        return DayField()
-    if spec.kind == "choice":
-        return fields.String(validate=validate.OneOf(list(spec.options)))
-    return fields.String(validate=validate.Length(max=spec.max))
 
 
 def brief(issue: Issue, person: Person) -> dict[str, Any]:

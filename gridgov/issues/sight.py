@@ -21,5 +21,7 @@ def only_follows(person: Person, issue: Issue) -> bool:
     reach = people.reach(person)
     if person.id == issue.reporter_id or reach.departments:
         return False
+    if any(issue.line == line and issue.grid_code.startswith(code) for code, line in reach.lines):
+        return False
     codes = (issue.grid_code, issue.unit_code, issue.decides_code)
     return not any(code is not None and reach.covers(code) for code in codes)

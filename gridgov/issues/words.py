@@ -10,8 +10,9 @@ from uuid import UUID
 
 from flask import url_for
 
+from gridgov.grids import queries as grid_tree
 from gridgov.i18n import _, day, dt, pick
-from gridgov.issues import flow, queries
+from gridgov.issues import flow, patrols, queries
 from gridgov.issues.models import Category, Issue, IssueEvent
 from gridgov.issues.names import title as title  # For templates: say.title(issue).
 from gridgov.people.models import Post
@@ -119,7 +120,7 @@ def stops(story: queries.Story) -> list[tuple[str, str]]:
     present = (issue.unit_code, issue.department_id)
     ended = issue.ended_at is not None
     departments = list(dict.fromkeys(hop.department_id for hop in story.hops if hop.department_id))
-    grids: list[tuple[str | None, UUID | None]] = [(code, None) for code in reversed(_way(issue.grid_code))]
+    grids: list[tuple[str | None, UUID | None]] = [(code, None) for code in reversed(grid_tree.ancestor_codes(issue.grid_code))]
     found = []
     for unit in grids + [(None, each) for each in departments]:
         code = unit[0]
@@ -133,12 +134,6 @@ def stops(story: queries.Story) -> list[tuple[str, str]]:
     if not departments and not ended:
         found.append((_("Dept."), "ahead"))
     return found
-
-
-def _way(code: str) -> list[str]:
-    """Codes from the city down to the grid, from the code alone."""
-    lengths = sorted(level.length for level in flow.rules().levels.values())
-    return [code[:n] for n in lengths if n <= len(code)]
 
 
 def _passed(code: str, issue: Issue) -> bool:
@@ -224,6 +219,9 @@ def _headed() -> set[str]:
 
 
 # What can be done -------------------------------------------------------------------------------------------
+
+
+found_options = patrols.options
 
 
 def fields(move: Transition) -> list[Asked]:

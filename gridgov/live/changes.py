@@ -38,7 +38,7 @@ LOOK = sa.text(
     )
     SELECT pg_current_snapshot()::text AS seen, ARRAY(SELECT person_id FROM told) AS told,
         (SELECT count(*) FROM events) AS events, fresh.issue_id, fresh.seq,
-        issues.grid_code, issues.unit_code, issues.reporter_id, issues.decides_code,
+        issues.grid_code, issues.unit_code, issues.reporter_id, issues.decides_code, issues.line,
         issues.accused_code, issues.accused_department_id, CASE WHEN accused_code IS NOT NULL
             THEN ARRAY(SELECT id FROM departments WHERE starts_with(grid_code, accused_code)) END AS accused_departments,
         (SELECT grid_code FROM departments WHERE id = issues.department_id) AS office_code,
@@ -72,15 +72,18 @@ class Change:
     accused_code: str | None = None
     accused_departments: frozenset[UUID] = frozenset()
     followers: frozenset[UUID] = frozenset()
+    line: str = ""
 
     def seen_by(self, viewer: "Viewer") -> bool:
         """The rule of issues.queries.in_sight for one issue and one person; a test holds the two together."""
         reach = viewer.reach
         if viewer.person_id in {self.reporter_id, *self.followers}:
             return True
-        if reach.departments & self.accused_departments or any(c.startswith(self.accused_code or "-") for c in reach.grids):
+        if reach.departments & self.accused_departments or any(c.startswith(self.accused_code or "-") for c in reach.places):
             return False  # It is about their own unit.
         if reach.departments & self.departments:
+            return True
+        if any(self.line == line and self.grid_code.startswith(code) for code, line in reach.lines):
             return True
         codes = (self.grid_code, self.unit_code, self.decides_code, self.office_code, *self.partners)
         return any(code is not None and reach.covers(code) for code in codes)
@@ -152,7 +155,7 @@ def look(since: str) -> Look:
             row.issue_id, row.seq, row.grid_code, row.unit_code, row.reporter_id, frozenset(row.departments),
             row.decides_code, row.office_code, tuple(row.partners), row.accused_code,
             frozenset([*(row.accused_departments or ()), *filter(None, [row.accused_department_id])]),
-            frozenset(row.followers or ()),
+            frozenset(row.followers or ()), row.line,
         )
         for row in rows
         if row.issue_id is not None

@@ -15,6 +15,7 @@ def init_app(app: Flask) -> None:
     events.subscribe("issue.told")(actions.announce)
     events.subscribe("issue.warned")(actions.warn)
     events.subscribe("identity.looked")(actions.tell_of_look)
+    events.subscribe("issue.reminded")(actions.remind)
     outbox.consumer(actions.TOPIC, together=actions.write_all)(actions.write)
 
 

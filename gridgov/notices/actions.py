@@ -8,7 +8,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from gridgov import outbox
+from gridgov import outbox, policy
 from gridgov.db import session, utcnow, uuid7
 from gridgov.issues import accused, flow
 from gridgov.issues.models import Issue, IssueEvent
@@ -16,7 +16,7 @@ from gridgov.notices import audiences as audiences_of, deliveries
 from gridgov.notices.audiences import SPECIAL, parts_of
 from gridgov.notices.deliveries import News, Unit
 from gridgov.notices.models import Notice
-from gridgov.people import queries as people
+from gridgov.people import lines as people_lines, queries as people
 from gridgov.people.models import Person
 
 TOPIC = "issue.told"
@@ -66,6 +66,12 @@ def tell_of_look(*, issue: Issue) -> None:
     outbox.put(TOPIC, {"issue": str(issue.id), "seq": 1, "audiences": [LOOKED]})
 
 
+def remind(*, issue: Issue, audience: str, people: Sequence[UUID]) -> None:
+    """Write to the outbox that these people are to be reminded of something about the issue, with the latest that happened to it."""
+    named = [str(person) for person in people]
+    outbox.put(TOPIC, {"issue": str(issue.id), "seq": issue.last_seq, "audiences": [f"{WARNED}{audience}"], "people": named})
+
+
 def write(outbox_id: UUID, payload: dict[str, Any]) -> None:
     """Make a notice for everybody an event is told to, but for the one who did it. Running twice adds nothing."""
     write_all([(outbox_id, payload)])
@@ -74,11 +80,11 @@ def write(outbox_id: UUID, payload: dict[str, Any]) -> None:
 def write_all(waiting: Sequence[tuple[UUID, dict[str, Any]]]) -> None:
     """The same for many outbox rows, with as many statements as for one. Raises LookupError for an unknown issue or event."""
     news = _read(waiting)
-    holders, rows, now = _holders(news), [], utcnow()
+    holders, chiefs, rows, now = _holders(news), _chiefs(news), [], utcnow()
     for one in news:
         told: dict[UUID, str] = {}
         for audience in one.payload["audiences"]:
-            for person_id in _audience(audience, one, holders):
+            for person_id in _audience(audience, one, holders, chiefs):
                 if person_id != one.event.actor_id or audience == LOOKED or audience.startswith(WARNED):
                     told.setdefault(person_id, audience)
         rows += [
@@ -142,8 +148,22 @@ def _holders(news: Sequence[News]) -> Mapping[Unit, list[UUID]]:
     return found
 
 
-def _audience(name: str, one: News, holders: Mapping[Unit, list[UUID]]) -> list[UUID]:
+def _chiefs(news: Sequence[News]) -> Mapping[tuple[str, str], list[UUID]]:
+    """Who leads the lines of the issues that are told to such chiefs; asks nothing when there is none among them."""
+    places = {
+        (one.issue.grid_code, one.issue.line)
+        for one in news
+        if "line" in one.payload["audiences"] and one.issue.line in policy.LED_LINES
+    }
+    return people_lines.led(places) if places else {}
+
+
+def _audience(
+    name: str, one: News, holders: Mapping[Unit, list[UUID]], chiefs: Mapping[tuple[str, str], list[UUID]]
+) -> list[UUID]:
     name = name.removeprefix(WARNED)
+    if name == "line":
+        return chiefs.get((one.issue.grid_code, one.issue.line), [])
     if name in ("reporter", LOOKED):  # Nobody can be told of a report without a name.
         return [one.issue.reporter_id] if one.issue.reporter_id else []
     if name == "handler":

@@ -86,6 +86,11 @@ def _followers(issue: Issue, _event: IssueEvent, _payload: Payload) -> list[UUID
     return list(session.scalars(here))
 
 
+def _people(_issue: Issue, _event: IssueEvent, payload: Payload) -> list[UUID]:
+    """Everybody whom the payload names."""
+    return [UUID(each) for each in payload.get("people", ())]
+
+
 SPECIAL: dict[str, Callable[[Issue, IssueEvent, Payload], list[UUID]]] = {
     "decider": _deciders,
     "above": _above,
@@ -96,5 +101,6 @@ SPECIAL: dict[str, Callable[[Issue, IssueEvent, Payload], list[UUID]]] = {
     "alarmed": _alarmed,
     "supervisor": _named("supervisor"),
     "instructor": _named("instructor"),
+    "mediator": _people,
 }
 """By the name in the workflow's `tells`. Each takes a statement of its own; all of them are rare."""

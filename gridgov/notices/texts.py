@@ -68,6 +68,8 @@ def line(item: Item) -> str:
 
 def sentence(audience: str, about: Mapping[str, Any]) -> str:
     """What an event is to an audience, in one sentence. `about`: category and step, in words."""
+    if audience == f"{WARNED}mediator":
+        return _("Today, the mediation on %(category)s: see whether the agreement is kept", **about)
     if audience.startswith(WARNED):
         return _("Soon due, on %(category)s: please see to it", **about)
     match audience:
@@ -97,6 +99,8 @@ def sentence(audience: str, about: Mapping[str, Any]) -> str:
             return _("For you to decide on appeal, on %(category)s: %(step)s", **about)
         case "followers":
             return _("What you reported too, on %(category)s: %(step)s", **about)
+        case "line":
+            return _("On your line of work, on %(category)s: %(step)s", **about)
         case "above":
             return _("In your area, on %(category)s: %(step)s", **about)
     raise AssertionError(f"nothing is said to {audience!r}")

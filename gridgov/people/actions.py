@@ -139,6 +139,8 @@ def appoint(
         raise Invalid(_("The last day lies before the first."), field="ends_on")
     if unknown := set(lines) - set(policy.LINES):
         raise Invalid(_("Unknown line of work: %(line)s.", line=", ".join(sorted(unknown))), field="lines")
+    if role == Role.LINE_CHIEF and not lines:
+        raise Invalid(_("The chief of a line needs at least one line of work."), field="lines")
     post = Post(
         person_id=person.id, role=role, grid_code=grid_code, department_id=department_id, lines=sorted(lines),
         title=title, starts_on=starts_on, ends_on=ends_on,

@@ -37,6 +37,24 @@ def administrator(phone: str, name: str, grid_code: str, password: str) -> None:
 
 @people.command()
 @click.argument("phone")
+@click.argument("role", type=click.Choice([str(role) for role in Role]))
+@click.option("--grid", "grid_code", help="The code of the grid; for every role but department.")
+@click.option("--department", help="The code of the department; for the role department.")
+@click.option("--line", "lines", multiple=True, help="A line of work of the post; may be given several times.")
+@click.option("--title", help="What the post is called.")
+def appoint(phone: str, role: str, grid_code: str | None, department: str | None, lines: tuple[str, ...], title: str | None) -> None:
+    """Give the person with PHONE the post ROLE, from today. The chief of a line (line_chief) needs --line."""
+    with _told():
+        person = _known(phone)
+        where = queries.department(department).id if department else None
+        actions.appoint(
+            person, Role(role), actor=None, grid_code=grid_code, department_id=where, lines=lines, title=title
+        )
+    click.echo(_("%(name)s holds the post from today.", name=person.name))
+
+
+@people.command()
+@click.argument("phone")
 @PASSWORD
 def password(phone: str, password: str) -> None:
     """Give the person with PHONE a new password; all their sessions end."""

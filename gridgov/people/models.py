@@ -29,6 +29,7 @@ CASE role
         WHEN 'township_chief' THEN length(grid_code) = 9
         WHEN 'township_office' THEN length(grid_code) = 9
         WHEN 'store_clerk' THEN length(grid_code) IN (9, 12)
+        WHEN 'line_chief' THEN length(grid_code) IN (6, 9, 12)
         ELSE length(grid_code) = 6
     END
 END
@@ -51,6 +52,7 @@ class Role(StrEnum):
     STORE_CLERK = "store_clerk"
     AUDITOR = "auditor"
     ADMINISTRATOR = "administrator"
+    LINE_CHIEF = "line_chief"
 
 
 class Scope(StrEnum):
@@ -152,7 +154,8 @@ class Post(Model, table=True):
             postgresql_nulls_not_distinct=True,
             postgresql_where=sa.text("ends_on IS NULL"),
         ),
-        sa.CheckConstraint(ROLE_FITS, name="role_fits_grid"),
+        sa.CheckConstraint(ROLE_FITS, name="role_fits_level"),
+        sa.CheckConstraint("role <> 'line_chief' OR cardinality(lines) > 0", name="line_chief_has_line"),
         sa.CheckConstraint(
             "lines <@ ARRAY['safety', 'public_order', 'epidemic', 'river', 'forest', 'road', 'farmland']",
             name="lines_known",

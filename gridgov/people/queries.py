@@ -27,12 +27,18 @@ TODAY = sa.select(sa.cast(sa.func.timezone("Asia/Shanghai", sa.func.app_now()), 
 
 @dataclass(frozen=True)
 class Reach:
-    """How far somebody sees by their posts: everything under these grids, and what these departments were
-    given.
+    """How far somebody sees by their posts: everything under these grids, what these departments were given, and
+    under the grid of a pair in `lines` what belongs to its line of work.
     """
 
     grids: frozenset[str]
     departments: frozenset[UUID]
+    lines: frozenset[tuple[str, str]] = frozenset()
+
+    @property
+    def places(self) -> frozenset[str]:
+        """Every grid on which a post is held that lets one see anything."""
+        return self.grids | {code for code, _line in self.lines} if self.lines else self.grids
 
     def covers(self, grid_code: str) -> bool:
         """Whether the grid is, or lies under, one of these grids."""
@@ -159,6 +165,9 @@ def _reach(held: Iterable[Post]) -> Reach:
         frozenset(post.grid_code for post, sees in posts if sees == Sees.SUBTREE and post.grid_code),
         frozenset(
             post.department_id for post, sees in posts if sees == Sees.DEPARTMENT and post.department_id
+        ),
+        frozenset(
+            (post.grid_code, line) for post, sees in posts if sees == Sees.LINE and post.grid_code for line in post.lines
         ),
     )
 

@@ -21,6 +21,7 @@ class Sees(StrEnum):
 
     SUBTREE = "subtree"
     DEPARTMENT = "department"
+    LINE = "line"
     OWN = "own"
     NONE = "none"
 

@@ -108,6 +108,7 @@ class Report {
     found.confidential = secret !== null && secret !== "0" && secret !== "";
     const answers = questions.answers(this.form);
     if (Object.keys(answers).length) found.answers = answers;
+    if (new FormData(this.form).get("found_by") === "patrol") found.found_by = "patrol";
     return found;
   }
 
@@ -126,6 +127,8 @@ class Report {
     questions.restore(this.form, draft.fields.answers);
     const secret = this.form.querySelector("input[name=confidential][type=checkbox]");
     if (secret) secret.checked = draft.fields.confidential;
+    const patrol = this.form.querySelector("input[name=found_by][type=checkbox]");
+    if (patrol) patrol.checked = draft.fields.found_by === "patrol";
     if (draft.photos.length) {
       setPhotos(this.files, draft.photos.map((one) => new File([one.bytes], one.name, { type: one.type, lastModified: one.at })));
     }
