@@ -52,6 +52,7 @@ COMMANDS = {
     "timers": "gridgov.deadletters.cli:timers",
     "audit": "gridgov.issues.cli:audit",
     "workflow": "gridgov.issues.cli:workflow",
+    "bulletin": "gridgov.issues.bulletin_cli:bulletin",
     "openapi": "gridgov.openapi:command",
     "simulate": "gridgov.simulate.cli:simulate",
 }
