@@ -38,9 +38,9 @@ PARTS = [
     "gridgov.openapi",
 ]
 BLUEPRINTS = ["display:bp", "health:bp", "monitoring:bp", "people.pages:bp", "photos.pages:bp", "issues.pages:bp", "issues.desk:bp",
-              "notices.pages:bp", "notices.forms:bp", "notices.desk:bp", "worktime.pages:bp", "deadletters.pages:bp", "live.pages:bp",
-              "openapi:pages"]  # fmt: skip
-API = ["people.api:bp", "grids.api:bp", "photos.api:bp", "issues.api:bp", "notices.api:bp", "notices.api:me",
+              "issues.bulletin_pages:bp", "notices.pages:bp", "notices.forms:bp", "notices.desk:bp",
+              "worktime.pages:bp", "deadletters.pages:bp", "live.pages:bp", "openapi:pages"]  # fmt: skip
+API = ["people.api:bp", "grids.api:bp", "photos.api:bp", "issues.api:bp", "issues.bulletin_pages:api", "notices.api:bp", "notices.api:me",
        "notices.api:admin", "worktime.api:bp", "deadletters.api:bp", "openapi:bp"]  # fmt: skip
 # `python -m gridgov <name>`: loaded only when called.
 COMMANDS = {
