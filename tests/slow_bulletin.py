@@ -143,8 +143,6 @@ def _one(story: list[Any], n: int, event: Any, groups: Any, tallies: dict[Any, T
         stage(ENDED[state])
     if state == "accepted" and before.to_state in ("reported", "dispatched"):
         count("accepted", has)
-        level = LEVELS[len(has)] if has.isdigit() else "department"
-        count(f"{level}_accepted", has)
         if "accepted" not in [earlier.to_state for earlier in story[:n]]:
             count("registered", has)
     if state == "not_accepted" and stands:
@@ -165,6 +163,8 @@ def _closed(story: list[Any], n: int, groups: Any, tallies: dict[Any, Tally], co
     """What became of an issue that was closed with event n."""
     worked = [event for event in story[:n] if event.to_state == "accepted"]
     if worked:
+        for taken in {unit_of(event) for event in worked}:
+            count(f"{LEVELS[len(taken)] if taken.isdigit() else 'department'}_accepted", taken)
         unit = unit_of(worked[-1])
         count(f"{LEVELS[len(unit)] if unit.isdigit() else 'department'}_closed", unit)
     on_time, handler = False, None

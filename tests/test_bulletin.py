@@ -277,13 +277,21 @@ def test_what_was_passed_up_overdue_is_a_task_that_the_lower_unit_missed(city):
     assert some(lines[seed.MICRO], *names) == (1, 0, 1, 1, 0.1)
     assert some(lines[seed.VILLAGE], *names) == (1, 1, 0, 0, None)
     # It was taken on at two levels, and counts as one registered issue, at the first.
-    assert some(
-        figures(),
-        "stages.registered",
-        "quality.accepted",
-        "quality.micro_accepted",
-        "quality.village_accepted",
-    ) == (1, 2, 1, 1)
+    assert some(figures(), "stages.registered", "quality.accepted") == (1, 2)
+    # Closed, it counts for both levels that had taken it on: the village settled it itself, the micro grid did not.
+    do(city, issue, "2026-11-17 17:00", "verify", "township_office")
+    do(city, issue, "2026-11-17 18:00", "rate", "resident", satisfaction=4)
+    whole = figures()
+    assert some(whole, *(f"quality.micro_{n}" for n in ("accepted", "closed", "self_resolved_rate"))) == (
+        1,
+        0,
+        0.0,
+    )
+    assert some(whole, *(f"quality.village_{n}" for n in ("accepted", "closed", "self_resolved_rate"))) == (
+        1,
+        1,
+        1.0,
+    )
 
 
 def test_what_was_passed_up_at_the_very_moment_of_its_deadline_was_missed_too(city):
@@ -349,7 +357,7 @@ def test_departments_are_dispatched_to_decline_and_answer_for_their_own_tasks(ci
         0,
         0.0,
     )
-    assert some(lines[transport], "timeliness.due", "quality.resolved", "quality.department_accepted") == (
+    assert some(lines[transport], "timeliness.due", "quality.resolved", "quality.accepted") == (
         1,
         1,
         1,
@@ -423,7 +431,7 @@ def test_the_groups_are_those_of_place_unit_line_and_category_and_an_area_leaves
         "治安维稳 · 邻里纠纷",
         "交通安全 · 三轮车非法载人",
     ]
-    assert names["unit"][1] == "湾头桥镇 泻油村 第1村民小组 微网格长"
+    assert names["unit"][1] == "湾头桥镇 泻油村 第1村民小组微网格长"
 
 
 @pytest.mark.parametrize(

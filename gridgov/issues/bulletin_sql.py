@@ -164,7 +164,7 @@ def _level_columns() -> str:
     columns = []
     for level in LEVELS:
         there = f" AND level = '{level}'"
-        accepted, closed = _issues("accepted", more=there), _issues("closed", more=there)
+        accepted, closed = _issues("taken", more=there), _issues("closed", more=there)
         columns += [f"{accepted} AS {level}_accepted", f"{closed} AS {level}_closed"]
         columns.append(_rate(closed, accepted, f"{level}_self_resolved_rate"))
     return ",\n    ".join(columns)
@@ -202,6 +202,12 @@ WITH here AS (
     FROM here AS e
     LEFT JOIN LATERAL (SELECT unit_code, department_id FROM issue_events AS work WHERE work.issue_id = e.issue_id
         AND work.seq < e.seq AND work.to_state = '{WORKING}' ORDER BY work.seq DESC LIMIT 1) AS handled ON true
+    WHERE e.to_state = '{CLOSED}' AND {STANDS}
+    UNION ALL
+    SELECT e.issue_id, {CARRIED}, 'taken', taken.unit_code, taken.department_id
+    FROM here AS e
+    CROSS JOIN LATERAL (SELECT DISTINCT unit_code, department_id FROM issue_events AS work WHERE work.issue_id = e.issue_id
+        AND work.seq < e.seq AND work.to_state = '{WORKING}') AS taken
     WHERE e.to_state = '{CLOSED}' AND {STANDS}
     UNION ALL
     SELECT e.issue_id, {OF_ISSUE}, 'stock', e.unit_code, e.department_id
