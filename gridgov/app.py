@@ -45,12 +45,13 @@ PARTS = [
     "gridgov.openapi",
 ]
 BLUEPRINTS = ["display:bp", "health:bp", "monitoring:bp", "people.pages:bp", "photos.pages:bp", "issues.pages:bp", "issues.desk:bp",
-              "identity.pages:bp", "identity.forms:bp", "issues.sharing:bp",
+              "identity.pages:bp", "identity.forms:bp", "issues.sharing:bp", "issues.bulletin_pages:bp",
               "notices.pages:bp", "notices.forms:bp", "notices.desk:bp", "worktime.pages:bp", "deadletters.pages:bp", "live.pages:bp",
               "mediation.pages:bp", "visits.pages:bp",
               "openapi:pages"]  # fmt: skip
-API = ["people.api:bp", "grids.api:bp", "photos.api:bp", "issues.api:bp", "identity.api:bp", "notices.api:bp", "notices.api:me",
-       "notices.api:admin", "worktime.api:bp", "deadletters.api:bp", "mediation.api:bp", "visits.api:bp", "openapi:bp"]  # fmt: skip
+API = ["people.api:bp", "grids.api:bp", "photos.api:bp", "issues.api:bp", "issues.bulletin_pages:api", "identity.api:bp",
+       "notices.api:bp", "notices.api:me", "notices.api:admin", "worktime.api:bp", "deadletters.api:bp", "mediation.api:bp",
+       "visits.api:bp", "openapi:bp"]  # fmt: skip
 # `python -m gridgov <name>`: loaded only when called.
 COMMANDS = {
     "city": "gridgov.grids.cli:city",
@@ -61,6 +62,7 @@ COMMANDS = {
     "timers": "gridgov.deadletters.cli:timers",
     "audit": "gridgov.issues.cli:audit",
     "workflow": "gridgov.issues.cli:workflow",
+    "bulletin": "gridgov.issues.bulletin_cli:bulletin",
     "openapi": "gridgov.openapi:command",
     "simulate": "gridgov.simulate.cli:simulate",
 }

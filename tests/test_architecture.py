@@ -45,6 +45,7 @@ BOUNDARY = {
     "apidoc", "app", "assets", "delays", "display", "headers", "health", "i18n", "monitoring", "openapi", "shell", "web",
     "people.csrf", "people.limits", "people.scopes", "people.sessions", "photos.uploads", "photos.schemas",
     "people.jobs", "issues.words", "issues.board", "issues.drafts", "issues.moving", "issues.sharing",
+    "issues.bulletin_pages",
     "live.streams",
 }  # fmt: skip
 TOP_LEVEL = set(

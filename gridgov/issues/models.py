@@ -249,6 +249,15 @@ class IssueEvent(Model, table=True):
     __tablename__ = "issue_events"
     __table_args__ = (
         sa.Index("ix_issue_events_actor_id", "actor_id"),
+        sa.Index(
+            "ix_issue_events_period", "at", "due_at", postgresql_using="brin",
+            postgresql_ops={"at": "timestamptz_minmax_multi_ops", "due_at": "timestamptz_minmax_multi_ops"},
+            postgresql_with={"pages_per_range": 32, "autosummarize": "true"},
+        ),
+        sa.Index(
+            "ix_issue_events_suspensions", "issue_id", "seq",
+            postgresql_where=sa.text("to_state = 'suspended' AND from_state <> 'suspended'"),
+        ),
         sa.Index("ix_issue_events_xact", "xact", postgresql_where=sa.text("xact IS NOT NULL")),
     )
     issue_id: UUID = Field(foreign_key="issues.id", primary_key=True)
