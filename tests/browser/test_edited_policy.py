@@ -1,5 +1,8 @@
-"""A level, a state and a move that a city adds by editing one file: the application boots with it and its pages show it."""
+"""A level, a state, a move and a category with questions, each added by editing one file: the application boots with it and
+its pages show it.
+"""
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -85,6 +88,19 @@ MOVE = (
 """),
 )  # fmt: skip
 
+QUESTION = (
+    "categories.yaml",
+    ('      "0203": {', """      "0299":
+        label: {zh: 渡口船只隐患, en: Ferry at risk}
+        grade: B
+        department: transport
+        photos: false
+        confidential: false
+        questions:
+          aboard: {label: {zh: 船上有几个人, en: How many are aboard}, kind: number, low: 0, high: 200, unit: {zh: 人, en: people}, needed: true}
+      "0203": {"""),
+)  # fmt: skip
+
 
 @pytest.fixture
 def live(request: Any, servers: Any, template: str, tmp_path: Path) -> Iterator[Flask]:
@@ -101,6 +117,13 @@ def live(request: Any, servers: Any, template: str, tmp_path: Path) -> Iterator[
         yield app
     flow.use(ROOT / "workflows")
     roles.use(ROOT / "workflows")
+
+
+def choose(page: Page, code: str) -> None:
+    """Choose a category from the whole list."""
+    page.locator(".majors > summary").click()
+    page.locator(".major", has=page.locator(f"input[value='{code}']")).locator("summary").click()
+    page.locator(f".major input[value='{code}']").check(force=True)
 
 
 def press(page: Page, label: str, **given: str) -> None:
@@ -126,9 +149,7 @@ def test_a_level_below_the_micro_grid(person: People, site: Any) -> None:
     resident.locator("[data-grids] summary").click()
     resident.get_by_label("楼栋", exact=True).select_option(BUILDING)
     expect(resident.locator("[data-place-words]")).to_contain_text("1号楼")
-    resident.locator(".majors > summary").click()
-    resident.locator(".major", has=resident.locator("input[value='0203']")).locator("summary").click()
-    resident.locator(".major input[value='0203']").check(force=True)
+    choose(resident, "0203")
     resident.fill("#f-text", "楼道口停满了三轮车，老人出不来。")
     resident.locator("form[data-report] [type=submit]").click()
     expect(resident.locator(".receipt")).to_contain_text("1号楼楼栋长正在查看")
@@ -172,3 +193,23 @@ def test_a_move(person: People, site: Any) -> None:
     expect(resident.locator("main")).to_contain_text("请补一张照片")
     resident.goto(f"/issues/{issue_id}")
     expect(resident.locator("main")).to_contain_text("看不清是哪条路")
+
+
+@pytest.mark.parametrize("live", [QUESTION], indirect=True, ids=["category"])
+def test_a_category_with_a_question_of_its_own(person: People, site: Any) -> None:
+    with site.inside():
+        assert actions.seed_categories() == 1  # As `make run` does when it starts: what the file adds, the table gets.
+    resident = person("resident")
+    resident.goto("/report")
+    choose(resident, "0299")
+    resident.fill("#f-text", "渡船没有救生衣。")
+    aboard = resident.get_by_label("船上有几个人")
+    expect(aboard).to_be_visible()
+    aboard.fill("12")
+    resident.locator("form[data-report] [type=submit]").click()
+    expect(resident.locator(".receipt")).to_be_visible()
+    chief = person("micro_chief")
+    chief.goto("/todo")
+    chief.locator("#rows a").first.click()
+    expect(chief.locator("main")).to_contain_text("船上有几个人")
+    expect(chief.locator("main")).to_contain_text(re.compile(r"12\s*人"))
