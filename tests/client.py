@@ -36,7 +36,7 @@ class Client:
         return self._call("DELETE", url, person)
 
     def _call(self, method: str, url: str, person: Person | None, **more: Any) -> TestResponse:
-        headers = self._bearer(person)
+        headers = self.bearer(person)
         db.session.commit()  # A refused request rolls back: what the test made before it must not go with it.
         return self.app.test_client().open(url, method=method, headers=headers, **more)
 
@@ -72,7 +72,8 @@ class Client:
             self._browsers[key] = browser
         return self._browsers[key]
 
-    def _bearer(self, person: Person | None) -> dict[str, str]:
+    def bearer(self, person: Person | None) -> dict[str, str]:
+        """The headers of a request as somebody, with a token that is made when there is none yet."""
         if person is None:
             return {}
         if person.id not in self._tokens:

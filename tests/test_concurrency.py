@@ -109,7 +109,7 @@ def test_two_officers_press_accept_at_once_and_one_wins(engine):
 def test_through_the_api_the_slower_officer_is_told_with_409(engine, live):
     issue_id = reported(grid_code=seed.TOWNSHIP)
     client = Client(live)
-    bearers = [client._bearer(CITY.person(key)) for key in ("township_office", "township_office_2")]
+    bearers = [client.bearer(CITY.person(key)) for key in ("township_office", "township_office_2")]
     db.session.remove()
 
     def send(bearer: dict[str, str]) -> tuple[int, str | None]:

@@ -119,7 +119,7 @@ def test_when_connections_are_cut_one_request_at_most_is_lost(live, servers):
     db.session.remove()
     database = live.extensions["engine"].url.database
     run_sql(servers[0], f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'")
-    headers = client._bearer(worker)
+    headers = client.bearer(worker)
     first, *later = [live.test_client().get("/api/v1/me", headers=headers) for _ in range(4)]
     assert (first.status_code, first.get_json()["code"]) == (503, "unavailable")
     assert [answer.status_code for answer in later] == [200, 200, 200]

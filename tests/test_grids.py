@@ -223,7 +223,7 @@ def test_a_boundary_is_geojson_and_kept_by_the_browser(client, city):
     )
     assert answer.mimetype == "application/geo+json"
     assert "private" in answer.headers["Cache-Control"]
-    token = client._bearer(city.resident)
+    token = client.bearer(city.resident)
     again = client.app.test_client().get(
         f"/api/v1/grids/{MICRO}/boundary", headers={**token, "If-None-Match": answer.headers["ETag"]}
     )

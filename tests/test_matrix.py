@@ -379,7 +379,7 @@ def test_who_may_and_who_may_not(city, client, row):
             body["issue"] = another
         if body.get("proof"):
             body["proof"] = [str(photo_of(city.person(key)))]
-        client.get("/api/v1/me", city.person(key))  # So that the token is made outside what is rolled back.
+        client.bearer(city.person(key))  # So that the token is made outside what is rolled back.
         db.session.remove()
         before = state_of(issue_id)
         db.session.remove()

@@ -132,7 +132,7 @@ def test_real_creates_and_their_repetition_are_as_described(client, city, fits):
         assert answer.status_code == status
         fits(answer, "post", "/api/v1/issues")
     file = {"photo": (picture(), "a.jpg")}
-    headers = client._bearer(city.worker)
+    headers = client.bearer(city.worker)
     answer = client.app.test_client().post("/api/v1/photos", data=file, headers=headers)
     assert answer.status_code == 201
     fits(answer, "post", "/api/v1/photos")
@@ -163,7 +163,7 @@ def test_the_document_needs_a_sign_in_and_answers_304_when_unchanged(client, cit
     assert answer.get_json()["openapi"].startswith("3.1")
     again = client.app.test_client().get(
         "/api/v1/openapi.json",
-        headers={**client._bearer(city.worker), "If-None-Match": answer.headers["ETag"]},
+        headers={**client.bearer(city.worker), "If-None-Match": answer.headers["ETag"]},
     )
     assert again.status_code == 304
 

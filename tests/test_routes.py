@@ -226,7 +226,7 @@ def test_refusals_of_the_api_are_problems_with_a_code(client, city):
 
 
 def send_raw(client: Any, person: Any, data: bytes, content_type: str | None) -> TestResponse:
-    headers = client._bearer(person)
+    headers = client.bearer(person)
     return client.app.test_client().post("/api/v1/issues", data=data, headers=headers, content_type=content_type)
 
 
