@@ -651,6 +651,8 @@ def test_a_month_is_read_without_scanning_the_events_of_years(city, db_session):
         "ends": at("2026-04-01 00:00"),
         "under": ["430581%"],
         "departments": None,
+        "barred": [],
+        "barred_departments": [],
     }
     for name in bulletin_sql.STATEMENTS:
         statement = bulletin.PREPARED[name, "unit"]

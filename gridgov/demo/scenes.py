@@ -113,7 +113,7 @@ def _go_on(line: Line, told: dict[str, Issue], rng: random.Random, now: datetime
 def _make(issue: Issue, who: str, move: str, data: dict[str, Any], rng: random.Random, take: Take) -> None:
     actor = _person(who)
     if data.get("partner") == PARTNER:
-        data["partner"] = next(code for code, _name in asks.siblings(issue) if flow.on_duty(code, None))
+        data["partner"] = next(code for code, _name in asks.siblings(issue) if flow.on_duty(issue, code, None))
     if move == "resolve":
         data["proof"] = [take(actor, rng)]
     actions.act(issue, move, actor=actor, data=data)

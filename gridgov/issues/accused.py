@@ -72,6 +72,13 @@ def barred(issue: Any, reach: Reach) -> bool:
     return any(session.get_one(Department, each).grid_code.startswith(code) for each in reach.departments)
 
 
+def barred_from(reach: Reach) -> tuple[tuple[str, ...], tuple[UUID, ...]]:
+    """Codes of grids and ids of departments: what is about one of these is about somebody who sees as far as this."""
+    own = [*reach.places, *(session.get_one(Department, each).grid_code for each in sorted(reach.departments))]
+    codes = {code for place in own for code in grids.ancestor_codes(place) if len(code) > CITY}
+    return tuple(sorted(codes)), tuple(sorted(reach.departments))
+
+
 @functools.lru_cache(maxsize=2_000)
 def unseen(reach: Reach) -> str:
     """The condition in SQL that an issue is not about somebody who sees as far as this; nothing where it cannot be.

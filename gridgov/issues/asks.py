@@ -17,10 +17,9 @@ from gridgov.db import session
 from gridgov.errors import Invalid
 from gridgov.grids import queries as grids
 from gridgov.i18n import _
-from gridgov.issues import flow, hops
+from gridgov.issues import duty, flow, hops
 from gridgov.issues.models import Hop, Issue, IssueEvent
 from gridgov.limits import Clock, Limit
-from gridgov.people import queries as people
 from gridgov.workflow import Move
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -72,7 +71,7 @@ def decides_at(issue: Issue, kind: str, asker: UUID | None) -> str:
         return city
     code = flow.parent_unit(issue)
     while code is not None and code != city:
-        if {person.id for person in people.holders(grid_code=code, roles=flow.handler_roles(code))} - {asker}:
+        if duty.able(issue, code, None, flow.handler_roles(code)) - {asker}:
             return code
         parent = flow.rules().level_of(code).parent
         code = code[: flow.rules().levels[parent].length] if parent else None
@@ -186,7 +185,7 @@ def _extend(move: Move) -> None:
 
 def _move_across(move: Move) -> None:
     issue, code = move.subject, move.data["unit"]
-    if code not in dict(siblings(issue)) or not flow.on_duty(code, None):
+    if code not in dict(siblings(issue)) or not flow.on_duty(issue, code, None):
         words = _("It cannot be transferred there: the grid must be a neighbour at the same level with somebody on duty.")
         raise Invalid(words, errors={"unit": [words]})
     hops.move(move, unit_code=code)

@@ -52,7 +52,8 @@ def _statement(name: str, by: str) -> sa.TextClause:
     # Nothing of a request is in the text: `by` is one of KEYS.
     return sa.text(STATEMENTS[name].replace("{key}", KEYS[by])).bindparams(
         sa.bindparam("begins", type_=TZ), sa.bindparam("ends", type_=TZ),
-        sa.bindparam("under", type_=sa.ARRAY(sa.Text)), sa.bindparam("departments", type_=sa.ARRAY(sa.Uuid)),
+        sa.bindparam("under", type_=sa.ARRAY(sa.Text)), sa.bindparam("barred", type_=sa.ARRAY(sa.Text)),
+        sa.bindparam("barred_departments", type_=sa.ARRAY(sa.Uuid)), sa.bindparam("departments", type_=sa.ARRAY(sa.Uuid)),
     )  # fmt: skip
 
 
@@ -61,10 +62,14 @@ PREPARED = {(name, by): _statement(name, by) for name in STATEMENTS for by in KE
 
 @dataclass(frozen=True)
 class Area:
-    """Where the figures are from: places under these grid codes; with `departments`, only what these did."""
+    """Where the figures are from: places under these grid codes; with `departments`, only what these did. What is about a
+    unit of `barred` or `barred_departments` is left out: it is about whoever reads it.
+    """
 
     codes: tuple[str, ...]
     departments: tuple[UUID, ...] | None = None
+    barred: tuple[str, ...] = ()
+    barred_departments: tuple[UUID, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -102,6 +107,7 @@ def read(first: date, until: date, area: Area, by: str = "") -> Bulletin:
     given = {
         "begins": _midnight(first), "ends": _midnight(until), "under": [f"{code}%" for code in area.codes],
         "departments": None if area.departments is None else list(area.departments),
+        "barred": list(area.barred), "barred_departments": list(area.barred_departments),
     }  # fmt: skip
     found: dict[str | None, dict[str, dict[str, Any]]] = {}
     whole: dict[str, dict[str, Any]] = {}

@@ -10,7 +10,7 @@ from marshmallow import Schema, fields, validate
 
 from gridgov.db import utcnow
 from gridgov.grids import queries as grids
-from gridgov.issues import bulletin, bulletin_cli, queries
+from gridgov.issues import accused, bulletin, bulletin_cli, queries
 from gridgov.issues.board import require_desk, roots
 from gridgov.issues.bulletin import BY, COUNTS, MEASURES, Area
 from gridgov.people import queries as people
@@ -125,7 +125,7 @@ def _area(person: Person, under: str | None) -> Area:
     codes = (under,) if under else tuple(sorted(reach.grids)) or tuple(tops)
     # Who sits in a department and nowhere above it sees what the department was given, and nothing of the others.
     own_only = bool(reach.departments) and not (covered if under else reach.grids)
-    return Area(codes, tuple(sorted(reach.departments)) if own_only else None)
+    return Area(codes, tuple(sorted(reach.departments)) if own_only else None, *accused.barred_from(reach))
 
 
 def _plain(found: bulletin.Bulletin) -> dict[str, Any]:

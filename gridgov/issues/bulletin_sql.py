@@ -56,7 +56,9 @@ def _rate(part: str, whole: str, name: str) -> str:
 PERIOD = "e.at >= :begins AND e.at < :ends"
 OF_ISSUE = "issues.grid_code, issues.line, issues.category_code"
 CARRIED = "e.grid_code, e.line, e.category_code"
-HERE = "issues.grid_code LIKE ANY (:under)"
+HERE = """issues.grid_code LIKE ANY (:under)
+        AND (issues.accused_code IS NULL OR issues.accused_code <> ALL (:barred))
+        AND (issues.accused_department_id IS NULL OR issues.accused_department_id <> ALL (:barred_departments))"""
 CHANGED = "e.from_state IS DISTINCT FROM e.to_state"
 BEFORE = "LEFT JOIN issue_events AS prior ON prior.issue_id = e.issue_id AND prior.seq = e.seq - 1"
 FIRST = """NOT EXISTS (SELECT 1 FROM issue_events AS earlier

@@ -129,7 +129,7 @@ def _open_appeal(move: Move) -> None:
     above = flow.parent_unit(issue)
     while (
         above is not None
-        and not flow.on_duty(above, None)
+        and not flow.on_duty(issue, above, None)
         and (parent := flow.rules().level_of(above).parent)
     ):
         above = above[: flow.rules().levels[parent].length]

@@ -11,12 +11,12 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from gridgov import batches, policy
+from gridgov import policy
 from gridgov.config import ROOT
 from gridgov.db import session
 from gridgov.errors import Invalid
 from gridgov.i18n import _, pick
-from gridgov.issues import hops, part_models
+from gridgov.issues import accused, duty, hops, part_models
 from gridgov.issues.models import Hop, Issue, IssueEvent
 from gridgov.limits import Limit
 from gridgov.people import queries as people, roles as people_roles
@@ -76,6 +76,8 @@ def actors(person: Person | None, issue: Issue, posts: Iterable[Post]) -> frozen
     if person is None:
         return frozenset({SYSTEM})
     names = {REPORTER} if person.id == issue.reporter_id else set()
+    if duty.about_somebody(issue) and accused.barred(issue, people.reach(person)):
+        return frozenset(names)  # Whom it is about decides nothing in it, whatever other posts they hold.
     parts = part_models.fresh(issue)
     for post in posts:
         names |= {f"part:{post.role}" for part in parts if part_models.held_by(part, post)}
@@ -140,12 +142,9 @@ def warning(state: State, limit: Limit) -> int | None:
     return round(limit.amount_s * rules().yellow_share) if state.warns else None
 
 
-def on_duty(unit_code: str | None, department_id: UUID | None) -> bool:
-    """Whether anybody could act for the unit today."""
-    known = batches.known(("on_duty", unit_code))
-    if known is not None:
-        return known
-    return people.on_duty(grid_code=unit_code, department_id=department_id, roles=handler_roles(unit_code))
+def on_duty(issue: Issue, unit_code: str | None, department_id: UUID | None) -> bool:
+    """Whether anybody could act for the unit today, with this issue."""
+    return duty.somebody(issue, unit_code, department_id, handler_roles(unit_code))
 
 
 def handler_roles(unit_code: str | None) -> tuple[Role, ...]:
@@ -172,10 +171,7 @@ def handlers(issue: Issue) -> set[UUID]:
 
 def nobody_can_verify(issue: Issue) -> bool:
     """Whether all who act for the unit have handled it themselves."""
-    there = people.holders(
-        grid_code=issue.unit_code, department_id=issue.department_id, roles=handler_roles(issue.unit_code)
-    )
-    return not {person.id for person in there} - handlers(issue)
+    return not duty.able(issue, issue.unit_code, issue.department_id, handler_roles(issue.unit_code)) - handlers(issue)
 
 
 # Guards ---------------------------------------------------------------------------------------------------------------
@@ -187,7 +183,7 @@ def _has_parent(move: Move) -> bool:
 
 def _below_on_duty(move: Move) -> bool:
     below = hops.below(move.subject)
-    return below is not None and on_duty(below.unit_code, below.department_id)
+    return below is not None and on_duty(move.subject, below.unit_code, below.department_id)
 
 
 GUARDS: dict[str, Callable[[Move], bool]] = {
@@ -195,7 +191,7 @@ GUARDS: dict[str, Callable[[Move], bool]] = {
     "came_from_below": lambda move: hops.below(move.subject) is not None,
     "not_returned_before": lambda move: not hops.returned(move.subject),
     "below_on_duty": _below_on_duty,
-    "nobody_on_duty": lambda move: not on_duty(move.subject.unit_code, move.subject.department_id),
+    "nobody_on_duty": lambda move: not on_duty(move.subject, move.subject.unit_code, move.subject.department_id),
     "not_handler": lambda move: move.actor is None or move.actor.id not in handlers(move.subject),
     "nobody_can_verify": lambda move: nobody_can_verify(move.subject),
 }

@@ -6,7 +6,7 @@ from gridgov import paging
 from gridgov.errors import NotPermitted
 from gridgov.grids.queries import under
 from gridgov.i18n import _
-from gridgov.issues import queries
+from gridgov.issues import accused, queries
 from gridgov.issues.models import Issue
 from gridgov.people import queries as people
 from gridgov.people.models import Person
@@ -19,5 +19,5 @@ def led_by(person: Person, *, cursor: str | None = None) -> paging.Page:
         raise NotPermitted(_("This list is for the chiefs of rivers, forests, roads and farmland."))
     mine = sa.or_(*(sa.and_(Issue.line == line, under(Issue.grid_code, code)) for code, line in led))
     return queries.page(
-        sa.and_(mine, Issue.ended_at.is_(None)), sort="due", cursor=cursor, limit=paging.LIMIT
+        sa.and_(mine, Issue.ended_at.is_(None), accused.unseen_by(people.reach(person))), sort="due", cursor=cursor, limit=paging.LIMIT
     )

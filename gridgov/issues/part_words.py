@@ -5,10 +5,11 @@ from datetime import datetime
 from typing import Any
 
 from gridgov.i18n import _, dt, pick
-from gridgov.issues import flow, names, part_models
+from gridgov.issues import flow, names, part_models, sight, telling
 from gridgov.issues.models import Issue, IssueEvent
 from gridgov.issues.part_models import DECLINED, DONE, JOINT, OPEN, Part
 from gridgov.people import queries as people
+from gridgov.people.models import Person
 
 TONES = {"open": "teal", "done": "green", "declined": "amber", "withdrawn": "grey"}
 ICONS = {"open": "tool", "done": "circle-check", "declined": "arrow-back-up", "withdrawn": "circle-x"}
@@ -127,12 +128,20 @@ def named(event: IssueEvent, parts: Sequence[Part], known: names.Names) -> str:
     return _("Part of: %(units)s", units=_(", ").join(found)) if found else ""
 
 
-def dicts(issue: Issue) -> list[dict[str, Any]]:
-    """What PartSchema shows of each part of an issue."""
+def shown(person: Person, issue: Issue) -> list[Part]:
+    """The parts that this person reads of: all, but none of a confidential report that they only follow."""
     found = part_models.of(issue)
+    return [] if found and issue.confidential and sight.only_follows(person, issue) else found
+
+
+def dicts(person: Person, issue: Issue) -> list[dict[str, Any]]:
+    """What PartSchema shows of each part of an issue. Why one was declined is between offices."""
+    found = shown(person, issue)
     known = names_of(found)
+    hidden = {"reason": None} if found and telling.alone(person, issue) else {}
     return [
         part.model_dump()
+        | hidden
         | {
             "unit": {
                 "unit_code": part.unit_code,

@@ -157,7 +157,7 @@ def _share(move: Move) -> None:
 
 def _join(move: Move) -> None:
     issue, code = move.subject, move.data["partner"]
-    if code not in dict(asks.siblings(issue)) or not flow.on_duty(code, None):
+    if code not in dict(asks.siblings(issue)) or not flow.on_duty(issue, code, None):
         words = _("Choose a neighbouring grid at the same level with somebody on duty.")
         raise _refuse("partner", words)
     if any(part.unit_code == code for part in part_models.unsettled(issue)):

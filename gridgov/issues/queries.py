@@ -81,7 +81,11 @@ def may_see_photo(person: Person, photo: Photo) -> bool:
     """Whether a photo hangs on an issue that this person may see: of a confidential one not as a follower alone."""
     hung = sa.select(IssuePhoto.issue_id).where(IssuePhoto.photo_id == photo.id)
     own = within(people.reach(person), Issue.reporter_id == person.id, sa.and_(sight.followed_by(person.id), ~Issue.confidential))
-    return bool(session.scalar(sa.select(sa.select(Issue.id).where(Issue.id.in_(hung), own).exists())))
+    # Of what was merged into another, whoever is to see to that one sees the photos too.
+    into = sa.select(Issue.merged_into_id).where(Issue.id.in_(hung), Issue.merged_into_id.is_not(None))
+    there = sa.and_(Issue.id.in_(into.correlate(None)), within(people.reach(person)))
+    found = sa.select(Issue.id).where(sa.or_(sa.and_(Issue.id.in_(hung), own), there))
+    return bool(session.scalar(sa.select(found.exists())))
 
 
 def sees_reporter(person: Person | None, issue: Issue) -> bool:
@@ -274,8 +278,10 @@ def story(person: Person | None, issue: Issue) -> Story:
     of_issue = {"issue_id": issue.id}
     events: Sequence[IssueEvent] = session.scalars(EVENTS, of_issue).all()
     hops = session.scalars(HOPS, of_issue).all()
-    if plain := telling.alone(person, issue, hops):
+    if plain := telling.alone(person, issue):
         events = telling.events(events)
+        if issue.confidential and person is not None and person.id != issue.reporter_id:
+            events = telling.without_words(events)
     ids = {by for by in (issue.reporter_id, *(e.actor_id for e in events)) if by}
     actors = {p.id: p for p in session.scalars(ACTORS, {"ids": list(ids)})}
     names = unit_names([issue, *events, *hops])

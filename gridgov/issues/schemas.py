@@ -241,7 +241,7 @@ def brief(issue: Issue, person: Person) -> dict[str, Any]:
     """What IssueSchema shows of an issue just reported or moved: all but the moves, which need more reading."""
     names = unit_names([issue])
     unit = names.unit(issue.unit_code, issue.department_id)
-    return _dict(issue, person, names.place(issue.grid_code), unit) | {"parts": part_words.dicts(issue)}
+    return _dict(issue, person, names.place(issue.grid_code), unit) | {"parts": part_words.dicts(person, issue)}
 
 
 def _dict(issue: Issue, person: Person, place: str, unit: str) -> dict[str, Any]:
@@ -258,7 +258,7 @@ def issue_dict(row: queries.Row, person: Person, moves: list[Any] | None = None)
     shown = _dict(row.issue, person, row.place, row.unit)
     if moves is not None:
         shown["transitions"] = [t.name for t in moves]
-        shown["parts"] = part_words.dicts(row.issue)
+        shown["parts"] = part_words.dicts(person, row.issue)
     return shown
 
 

@@ -3,30 +3,27 @@
 Which steps are internal stands in workflows/issue.yaml. A decision on a request tells what was asked, as far as it concerns them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from gridgov.db import session
-from gridgov.issues import accused, flow, sight
-from gridgov.issues.models import Hop, Issue, IssueEvent
+from gridgov.issues import flow, sight
+from gridgov.issues.models import Issue, IssueEvent
 from gridgov.people import queries as people
-from gridgov.people.models import Department, Person
+from gridgov.people.models import Person
 
 
-def alone(person: Person | None, issue: Issue, hops: Iterable[Hop] = ()) -> bool:
-    """Whether somebody in whose sight it is has it there as its reporter alone. None: whoever has its follow-up code."""
+def alone(person: Person | None, issue: Issue) -> bool:
+    """Whether somebody in whose sight it is has it there as its reporter or follower alone. None: whoever has its code."""
     if person is None:
         return True
     if person.id != issue.reporter_id:
         return sight.only_follows(person, issue)
-    reach = people.reach(person)
-    if accused.barred(issue, reach):
-        return True
-    codes = [code for code in (issue.grid_code, issue.unit_code, issue.decides_code) if code]
-    if issue.department_id is not None and reach.grids:
-        codes.append(session.get_one(Department, issue.department_id).grid_code)
-    given = {issue.department_id, *(hop.department_id for hop in hops)}
-    return not any(reach.covers(code) for code in codes) and not reach.departments & given
+    return not sight.by_post(people.reach(person), issue)
+
+
+def without_words(found: Sequence[IssueEvent]) -> list[IssueEvent]:
+    """What happened, and nothing that was said: for who follows a confidential report that is not their own."""
+    return [IssueEvent(**{**event.model_dump(), "data": {}}) for event in found]
 
 
 def events(found: Sequence[IssueEvent]) -> list[IssueEvent]:

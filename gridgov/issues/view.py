@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gridgov.db import utcnow
-from gridgov.issues import clocks, followers, merged_view, panels, part_models, queries
+from gridgov.issues import clocks, followers, merged_view, panels, part_words, queries
 from gridgov.issues.models import Issue
 from gridgov.people.models import Person
 from gridgov.worktime import queries as worktime
@@ -25,7 +25,7 @@ def issue_context(
         "story": story,
         "moves": moves,
         "now": utcnow(),
-        "parts": part_models.of(issue),
+        "parts": part_words.shown(person, issue),
         "shifts": [shift for shift in worktime.moves_of(issue.id) if clocks.side(shift.kind) is None],
         "post_url": post_url,
         "opened": opened,

@@ -16,7 +16,7 @@ from gridgov.db import session
 from gridgov.errors import NotFound
 from gridgov.grids import queries as grids
 from gridgov.i18n import _
-from gridgov.issues import flow
+from gridgov.issues import accused, flow
 from gridgov.issues.models import Issue
 from gridgov.issues.names import unit_names
 from gridgov.mediation.models import Attempt, FollowUp, Mediation, Mediator, Paper, Party, Signature, State
@@ -33,12 +33,8 @@ def in_sight(person: Person) -> sa.ColumnElement[bool]:
     """The SQL condition that this person sees a file, joined to its issue."""
     mine = sa.select(Mediator.mediation_id).where(Mediator.person_id == person.id)
     party = sa.select(Party.mediation_id).where(Party.person_id == person.id)
-    ways = [
-        Mediation.id.in_(mine),
-        sa.and_(Mediation.id.in_(party), Mediation.state.in_(LAID_OUT)),
-        *_by_post(person),
-    ]
-    return sa.or_(*ways)
+    others = sa.and_(accused.unseen_by(people.reach(person)), sa.or_(Mediation.id.in_(mine), *_by_post(person)))
+    return sa.or_(sa.and_(Mediation.id.in_(party), Mediation.state.in_(LAID_OUT)), others)
 
 
 def _by_post(person: Person) -> list[sa.ColumnElement[bool]]:
@@ -112,6 +108,8 @@ def candidates(issue: Issue) -> list[tuple[UUID, str]]:
     codes = [code for code in grids.ancestor_codes(issue.grid_code) if len(code) > 6]
     held = people.holders_among(codes, [issue.department_id] if issue.department_id else [])
     ids = {person for _code, department, role, person in held if department or role in MEDIATE}
+    if issue.accused_code or issue.accused_department_id:
+        ids = {person for person, reach in people.reaches(ids).items() if not accused.barred(issue, reach)}
     found = session.execute(sa.select(Person.id, Person.name).where(Person.id.in_(ids)).order_by(Person.name))
     return [(row.id, row.name) for row in found]
 
