@@ -395,9 +395,8 @@ def test_what_was_overdue_is_overdue_again(city):
 def test_clocks_beside_the_state_are_parked_too(city):
     first, second = two(city)
     actions.act(second, "urge", actor=city.neighbour)
-    actions.act(second, "instruct", actor=city.city_leader, data={"instruction": "立即到场"})
     kinds = [kind for kind, _state in live_timers(second)]
-    assert kinds == ["accept", "answer", "urge"]
+    assert kinds == ["accept", "urge"]
     merge(second, first, city.micro_chief)
     assert live_timers(second) == [(kind, "paused") for kind in kinds]
     actions.act(second, "unmerge", actor=city.micro_chief, data=REASON)
@@ -498,6 +497,36 @@ def test_a_merge_needs_another_open_issue_that_is_seen_and_as_confidential(city)
     merge(other, hidden, city.city_office)
     assert following(hidden) == {city.neighbour.id}
     assert "刘大娘" not in queries.story(city.neighbour, hidden).reporter
+
+
+def refused_merge(issue: Issue, target: Issue, actor: Any) -> str:
+    """The words with which this merge is refused at its field."""
+    with pytest.raises(Invalid) as refused, session.begin_nested():
+        merge(issue, target, actor)
+    session.refresh(issue)
+    assert issue.merged_into_id is None
+    return refused.value.errors["issue"][0]
+
+
+def test_merging_is_no_way_out_of_supervision_an_instruction_or_a_graver_grade(city):
+    first, second = two(city)
+    actions.act(
+        second,
+        "supervise",
+        actor=city.township_office,
+        data={"reason": "多次反映", "report_on": "2026-11-20"},
+    )
+    assert "正在督办" in refused_merge(second, first, city.micro_chief)
+    actions.act(second, "end_supervision", actor=city.township_office, data={"note": "已处理"})
+    actions.act(second, "instruct", actor=city.city_leader, data={"instruction": "立即到场"})
+    assert "批示" in refused_merge(second, first, city.micro_chief)
+    actions.act(second, "answer", actor=city.micro_chief, data={"note": "已到场"})
+    grave = {"grade": "A", "reason": "有危险"}
+    actions.act(second, "raise_grade", actor=city.micro_chief, data=grave)
+    assert first.number in refused_merge(second, first, city.micro_chief)
+    actions.act(first, "raise_grade", actor=city.micro_chief, data=grave)
+    merge(second, first, city.micro_chief)
+    assert second.state == "merged"
 
 
 def test_the_database_refuses_what_must_never_be(city):
