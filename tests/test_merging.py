@@ -257,6 +257,19 @@ def test_what_others_report_too_is_not_withdrawn(city):
     actions.act(issue, "withdraw", actor=city.resident)
 
 
+def test_what_a_report_without_a_follower_was_merged_into_is_not_withdrawn(city):
+    first = city.report("resident", **there())
+    again = city.report("resident", **there(10))  # The same person twice.
+    merge(again, first, city.micro_chief)
+    assert (first.followers, first.merged_in) == (0, 1)
+    with pytest.raises(IllegalTransition) as refused:
+        actions.act(first, "withdraw", actor=city.resident)
+    assert refused.value.code == "guard_nobody_joined"
+    actions.act(again, "unmerge", actor=city.micro_chief, data=REASON)
+    assert first.merged_in == 0
+    actions.act(first, "withdraw", actor=city.resident)
+
+
 def test_who_was_merged_into_a_confidential_report_learns_how_it_goes_and_nothing_of_what_it_says(
     city, client
 ):

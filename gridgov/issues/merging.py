@@ -29,6 +29,11 @@ def _target_open(move: Move) -> bool:
     return bool(session.scalar(sa.select(sa.exists().where(Issue.id == target, Issue.ended_at.is_(None)))))
 
 
+def _nobody_joined(move: Move) -> bool:
+    """Nobody follows it, and nothing was merged into it: a report without a name brings no follower."""
+    return move.subject.followers == 0 and move.subject.merged_in == 0
+
+
 def _merge_into(move: Move) -> None:
     issue: Issue = move.subject
     target = _target(move)
@@ -100,7 +105,7 @@ def _take_apart(move: Move) -> None:
     parked.put_back(move, merged)
 
 
-flow.GUARDS |= {"target_open": _target_open, "nobody_joined": lambda move: move.subject.followers == 0}
+flow.GUARDS |= {"target_open": _target_open, "nobody_joined": _nobody_joined}
 flow.EFFECTS |= {"merge_into": _merge_into, "take_apart": _take_apart}
 
 
@@ -110,6 +115,7 @@ flow.EFFECTS |= {"merge_into": _merge_into, "take_apart": _take_apart}
 @events.subscribe("issue.merged")
 def _merged(*, issue: Issue, event: IssueEvent) -> None:
     target = session.get_one(Issue, UUID(event.data["into"]))
+    target.merged_in += 1
     followers.gather(target)
     actions.act(target, "take_in", actor=None, data={FIELD: issue.number}, locked=True)
 
@@ -117,5 +123,6 @@ def _merged(*, issue: Issue, event: IssueEvent) -> None:
 @events.subscribe("issue.unmerged")
 def _unmerged(*, issue: Issue, event: IssueEvent) -> None:
     target = session.get_one(Issue, UUID(event.data["into"]), with_for_update=True, populate_existing=True)
+    target.merged_in -= 1
     followers.give_back(target, issue.id)
     actions.act(target, "give_back", actor=None, data={FIELD: issue.number}, locked=True)
