@@ -312,6 +312,16 @@ def test_a_follower_sees_the_photos_and_not_what_the_reporter_added(city, client
 # Merging --------------------------------------------------------------------------------------------------------------
 
 
+def test_a_follower_is_not_told_of_what_the_reporter_adds(city):
+    first = city.report("resident", **there())
+    followers.follow(city.neighbour, first.id)
+    actions.act(first, "note", actor=city.resident, data={"note": "门牌是3号"})
+    actions.act(first, "note", actor=city.micro_chief, data={"note": "下午去看"})
+    deliver_all()
+    told = sa.select(Notice.seq).where(Notice.person_id == city.neighbour.id, Notice.issue_id == first.id)
+    assert session.scalars(told).all() == [3]
+
+
 def test_merging_ends_one_and_its_reporter_follows_the_other(city):
     first, second = two(city)
     followers.follow(city.foreign_resident, second.id)
