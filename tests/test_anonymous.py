@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from gridgov import db, outbox
-from gridgov.errors import Conflict
+from gridgov.errors import Conflict, IllegalTransition
 from gridgov.identity import anonymous, codes
 from gridgov.identity.models import CodeGuard
 from gridgov.issues import actions
@@ -251,6 +251,30 @@ def test_the_codes_holder_does_what_a_reporter_does(client, city):
     steps = db.session.execute(sa.select(IssueEvent.name, IssueEvent.actor_id).where(IssueEvent.actor_role == "reporter").order_by(IssueEvent.seq))
     assert [tuple(step) for step in steps] == [(name, None) for name in ("report", "note", "contest", "urge", "withdraw")]
     assert db.session.get_one(Issue, issue_id, populate_existing=True).state == "withdrawn"
+
+
+def test_what_was_merged_is_kept_and_its_code_shows_how_the_other_one_goes(client, send, city):
+    issue, code = made(text="每晚八点开场")
+    target = city.report("resident", category="0106", text="邻居老王开的场子")
+    last = city.report("neighbour", category="0106", text="又一个说法")
+    actions.act(issue, "merge", actor=city.micro_chief, data={"issue": target.number})
+    ids = target.id, last.id
+    assert "每晚八点开场" in text(client.page(f"/issues/{target.id}", city.micro_chief))
+    target, last = (db.session.get_one(Issue, each) for each in ids)
+    with pytest.raises(IllegalTransition) as refused:
+        actions.act(target, "withdraw", actor=city.resident)
+    assert refused.value.code == "guard_nobody_joined"
+    actions.act(target, "merge", actor=city.micro_chief, data={"issue": last.number})
+    actions.act(last, "note", actor=city.neighbour, data={"note": "我家在隔壁"})
+    actions.act(last, "accept", actor=city.micro_chief)
+    proof = [photo_of(city.micro_chief)]
+    actions.act(last, "resolve", actor=city.micro_chief, data={"result": "已劝散", "proof": proof})
+    number, hidden = last.number, ("邻居老王", "又一个说法", "我家在隔壁", str(proof[0]), "肖建国")
+    page, found = text(opened(client, code)), send("/look", {"code": code}).get_json()
+    assert all(words in page for words in ("每晚八点开场", number, "已劝散", "待核实"))
+    assert not [words for words in hidden if words in page or words in str(found)]
+    assert (found["state"], found["outcome"]["number"], found["outcome"]["state"]) == ("merged", number, "resolved")
+    assert "已劝散" in [event["words"] for event in found["outcome"]["events"]]
 
 
 def test_a_photo_that_is_none_refuses_the_step_and_keeps_the_words(client, city):

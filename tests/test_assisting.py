@@ -324,6 +324,26 @@ def test_the_deadline_of_a_part_passes_and_its_unit_and_the_giver_are_told_once(
         assert part_words.state(parts(issue)[0], db.utcnow()) == "已超期，没有办完"
 
 
+def test_parts_with_one_deadline_are_late_in_one_step(city):
+    issue = at_city(city)
+    fire = people_actions.create_department(
+        "fire", "消防救援大队", seed.CITY, name_en="Fire Brigade", actor=None
+    )
+    people_actions.appoint(city.worker, Role.DEPARTMENT, actor=None, department_id=fire.id)
+    given = {"department": "transport", "assisting": ["police", "fire"]}
+    actions.act(issue, "dispatch", actor=city.city_office, data=given)
+    actions.act(issue, "accept", actor=city.department)
+    assert issue.clocks == ["part:1", "part:2"] and parts(issue)[0].due_at == parts(issue)[1].due_at
+    db.set_clock(parts(issue)[0].due_at + timedelta(minutes=1))
+    sweep()
+    sweep()
+    db.session.refresh(issue)
+    assert issue.clocks == [] and all(part.late_at is not None for part in parts(issue))
+    late = sa.text("SELECT data -> 'parts' FROM issue_events WHERE issue_id = :i AND name = 'part_late'")
+    assert db.session.scalars(late, {"i": issue.id}).all() == [[1, 2]]
+    assert not [kind for kind, _state in open_timers(issue) if kind.startswith("part:")]
+
+
 def test_each_of_several_parts_has_its_own_clock(city):
     issue = joint(city)
     db.set_clock(MONDAY + timedelta(days=1))

@@ -16,15 +16,15 @@ from sqlalchemy.exc import IntegrityError
 from gridgov import db, events, signing
 from gridgov.errors import Conflict, IllegalTransition, Invalid, NotFound, NotPermitted
 from gridgov.issues import actions as issues
-from gridgov.issues.models import Issue
-from gridgov.mediation import actions, paper, queries, signing as signed
+from gridgov.issues.models import Category, Issue
+from gridgov.mediation import actions, paper, queries, signing as signed, words
 from gridgov.mediation.models import Mediation, Outcome, Signature
 from gridgov.notices.models import Notice
 from gridgov.people import actions as people, queries as posts
 from gridgov.people.models import Role
 from tests import seed
 from tests.counting import count_queries
-from tests.test_workflow_life import deliver_all, names_of, sweep
+from tests.test_workflow_life import deliver_all, names_of, resolve, sweep
 
 MONDAY = datetime(2026, 11, 16, 1, 0, tzinfo=UTC)  # 09:00 in Wugang.
 AGREED = "一、肖老伯在2026年12月1日前把水沟里的石头清走。\n二、刘大娘今后不再往水沟里倒垃圾。"
@@ -215,6 +215,52 @@ def test_only_a_dispute_and_only_once(city):
     with pytest.raises(IllegalTransition) as again:
         actions.open_file(issue, actor=city.micro_chief)
     assert again.value.code == "file_exists"
+
+
+def test_a_dispute_that_was_reopened_after_its_agreement_is_mediated_again(city):
+    first = concluded(city)
+    issue = db.session.get_one(Issue, first.issue_id)
+    with pytest.raises(IllegalTransition) as refused:
+        actions.open_file(issue, actor=city.micro_chief)
+    assert refused.value.code == "file_exists"
+    db.set_clock(db.utcnow() + timedelta(hours=1))
+    issues.act(issue, "accept", actor=city.micro_chief)
+    resolve(issue, city.micro_chief)
+    issues.act(issue, "verify", actor=city.village_chief, data={"way": "spot"})
+    issues.act(issue, "rate", actor=city.resident, data={"satisfaction": 4})
+    issues.act(issue, "reopen", actor=city.resident, data={"reason": "又堵了"})
+    shown = words.panel(city.micro_chief, issue, db.session.get_one(Category, issue.category_code))
+    assert shown is not None and shown.may_open
+    second = actions.open_file(issue, actor=city.micro_chief)
+    assert (second.number, second.state, first.state) == (f"{issue.number}-M2", "drafting", "concluded")
+    with pytest.raises(IllegalTransition):
+        actions.open_file(issue, actor=city.micro_chief)
+    with pytest.raises(IntegrityError), db.session.begin_nested():
+        db.session.add(
+            Mediation(
+                issue_id=issue.id,
+                number="X",
+                state="drafting",
+                opened_by=second.opened_by,
+                opened_at=db.utcnow(),
+            )
+        )
+        db.session.flush()
+
+
+def test_what_is_being_mediated_is_not_merged_into_another(city):
+    file, other = drafted(city), dispute(city)
+    issue = db.session.get_one(Issue, file.issue_id)
+    for _stage in ("drafting", "signing"):
+        with pytest.raises(Invalid) as refused, db.session.begin_nested():
+            issues.act(issue, "merge", actor=city.micro_chief, data={"issue": other.number})
+        assert "正在调解" in refused.value.errors["issue"][0]
+        db.session.refresh(issue)
+        if file.state == "drafting":
+            signed.lay_out(file, actor=city.micro_chief)
+    actions.give_up(file, actor=city.micro_chief, failed=True, reason="谈不拢")
+    issues.act(issue, "merge", actor=city.micro_chief, data={"issue": other.number})
+    assert issue.state == "merged"
 
 
 # What the database refuses whoever asks -------------------------------------------------------------------------------

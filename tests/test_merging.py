@@ -257,6 +257,19 @@ def test_what_others_report_too_is_not_withdrawn(city):
     actions.act(issue, "withdraw", actor=city.resident)
 
 
+def test_what_a_report_without_a_follower_was_merged_into_is_not_withdrawn(city):
+    first = city.report("resident", **there())
+    again = city.report("resident", **there(10))  # The same person twice.
+    merge(again, first, city.micro_chief)
+    assert (first.followers, first.merged_in) == (0, 1)
+    with pytest.raises(IllegalTransition) as refused:
+        actions.act(first, "withdraw", actor=city.resident)
+    assert refused.value.code == "guard_nobody_joined"
+    actions.act(again, "unmerge", actor=city.micro_chief, data=REASON)
+    assert first.merged_in == 0
+    actions.act(first, "withdraw", actor=city.resident)
+
+
 def test_who_was_merged_into_a_confidential_report_learns_how_it_goes_and_nothing_of_what_it_says(
     city, client
 ):
@@ -297,6 +310,16 @@ def test_a_follower_sees_the_photos_and_not_what_the_reporter_added(city, client
 
 
 # Merging --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_follower_is_not_told_of_what_the_reporter_adds(city):
+    first = city.report("resident", **there())
+    followers.follow(city.neighbour, first.id)
+    actions.act(first, "note", actor=city.resident, data={"note": "门牌是3号"})
+    actions.act(first, "note", actor=city.micro_chief, data={"note": "下午去看"})
+    deliver_all()
+    told = sa.select(Notice.seq).where(Notice.person_id == city.neighbour.id, Notice.issue_id == first.id)
+    assert session.scalars(told).all() == [3]
 
 
 def test_merging_ends_one_and_its_reporter_follows_the_other(city):
@@ -395,9 +418,8 @@ def test_what_was_overdue_is_overdue_again(city):
 def test_clocks_beside_the_state_are_parked_too(city):
     first, second = two(city)
     actions.act(second, "urge", actor=city.neighbour)
-    actions.act(second, "instruct", actor=city.city_leader, data={"instruction": "立即到场"})
     kinds = [kind for kind, _state in live_timers(second)]
-    assert kinds == ["accept", "answer", "urge"]
+    assert kinds == ["accept", "urge"]
     merge(second, first, city.micro_chief)
     assert live_timers(second) == [(kind, "paused") for kind in kinds]
     actions.act(second, "unmerge", actor=city.micro_chief, data=REASON)
@@ -498,6 +520,36 @@ def test_a_merge_needs_another_open_issue_that_is_seen_and_as_confidential(city)
     merge(other, hidden, city.city_office)
     assert following(hidden) == {city.neighbour.id}
     assert "刘大娘" not in queries.story(city.neighbour, hidden).reporter
+
+
+def refused_merge(issue: Issue, target: Issue, actor: Any) -> str:
+    """The words with which this merge is refused at its field."""
+    with pytest.raises(Invalid) as refused, session.begin_nested():
+        merge(issue, target, actor)
+    session.refresh(issue)
+    assert issue.merged_into_id is None
+    return refused.value.errors["issue"][0]
+
+
+def test_merging_is_no_way_out_of_supervision_an_instruction_or_a_graver_grade(city):
+    first, second = two(city)
+    actions.act(
+        second,
+        "supervise",
+        actor=city.township_office,
+        data={"reason": "多次反映", "report_on": "2026-11-20"},
+    )
+    assert "正在督办" in refused_merge(second, first, city.micro_chief)
+    actions.act(second, "end_supervision", actor=city.township_office, data={"note": "已处理"})
+    actions.act(second, "instruct", actor=city.city_leader, data={"instruction": "立即到场"})
+    assert "批示" in refused_merge(second, first, city.micro_chief)
+    actions.act(second, "answer", actor=city.micro_chief, data={"note": "已到场"})
+    grave = {"grade": "A", "reason": "有危险"}
+    actions.act(second, "raise_grade", actor=city.micro_chief, data=grave)
+    assert first.number in refused_merge(second, first, city.micro_chief)
+    actions.act(first, "raise_grade", actor=city.micro_chief, data=grave)
+    merge(second, first, city.micro_chief)
+    assert second.state == "merged"
 
 
 def test_the_database_refuses_what_must_never_be(city):

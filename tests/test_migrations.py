@@ -10,9 +10,12 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.operations import Operations
 from alembic.script import ScriptDirectory
 
 from gridgov import db, migrate
+from gridgov.issues import actions
+from tests import seed
 from tests.conftest import named, run_sql
 from tests.together import holding, together, until_blocked
 
@@ -186,3 +189,26 @@ def test_a_migration_that_fails_leaves_nothing(empty, monkeypatch):
     with pytest.raises(RuntimeError):
         migrate.upgrade(empty)
     assert catalogue(empty) == []
+
+
+def goes_down(revision: str) -> None:
+    """The way down of one revision, in the database of the session, undone again."""
+    db.session.flush()
+    connection = db.session.connection()
+    module = ScriptDirectory.from_config(migrate.alembic_config()).get_revision(revision).module
+    with connection.begin_nested(), Operations.context(MigrationContext.configure(connection)):
+        module.downgrade()
+
+
+def test_going_down_is_refused_over_issues_that_an_older_version_does_not_know(city):
+    accused = city.report("resident", accused=seed.VILLAGE)
+    with pytest.raises(sa.exc.DBAPIError, match="about a unit or its people"):
+        goes_down("0014")
+    first, second = city.report("resident"), city.report("neighbour")
+    actions.act(second, "merge", actor=city.micro_chief, data={"issue": first.number})
+    with pytest.raises(sa.exc.DBAPIError, match="are merged"):
+        goes_down("0015")
+    actions.act(accused, "not_accept", actor=city.township_office, data={"reason": "已经起诉", "route": "法院"})
+    actions.act(accused, "appeal", actor=city.resident, data={"reason": "不服"})
+    with pytest.raises(sa.exc.DBAPIError, match="under appeal"):
+        goes_down("0013")

@@ -14,7 +14,7 @@ from gridgov.notices.models import Notice
 from gridgov.people import actions as people_actions, queries as people
 from gridgov.people.models import Role
 from tests import seed
-from tests.test_asks import able
+from tests.test_asks import able, open_timers
 from tests.test_workflow_life import deliver_all, names_of, resolve, sweep
 
 MONDAY = datetime(2026, 11, 16, 1, 0, tzinfo=UTC)  # 09:00 in Wugang, a working day.
@@ -269,6 +269,63 @@ def test_an_admitted_issue_goes_back_and_cannot_be_refused_again(city):
         actions.act(issue, "not_accept", actor=city.township_office, data=REFUSAL)
     assert again.value.code == "guard_not_admitted"
     actions.act(issue, "accept", actor=city.township_office)
+
+
+def test_what_was_admitted_is_not_merged_away(city):
+    issue, other = refused(city), city.report("neighbour")
+    actions.act(issue, "appeal", actor=city.resident, data=REASON)
+    actions.act(issue, "admit", actor=city.city_office, data=REASON)
+    for who in ("micro_chief", "village_chief"):
+        actions.act(other, "escalate", actor=city.person(who), data=REASON)
+    with pytest.raises(Invalid) as no, db.session.begin_nested():
+        actions.act(issue, "merge", actor=city.township_office, data={"issue": other.number})
+    assert "申诉" in no.value.errors["issue"][0]
+    db.session.refresh(issue)
+    actions.act(other, "merge", actor=city.township_office, data={"issue": issue.number})
+    assert (issue.state, other.state) == ("reported", "merged")
+
+
+SUPERVISED = {"reason": "多次反映", "report_on": "2026-11-20"}
+INSTRUCTED = {"instruction": "立即到场"}
+
+
+def test_supervision_and_instruction_end_with_the_issue_and_are_free_when_it_is_reopened(city):
+    issue = city.report("resident")
+    actions.act(issue, "raise_grade", actor=city.micro_chief, data={"grade": "A", "reason": "有危险"})
+    actions.act(issue, "accept", actor=city.micro_chief)
+    actions.act(issue, "supervise", actor=city.township_office, data=SUPERVISED)
+    actions.act(issue, "instruct", actor=city.city_leader, data=INSTRUCTED)
+    resolve(issue, city.micro_chief)
+    actions.act(issue, "verify", actor=city.village_chief, data={"way": "spot"})
+    actions.act(issue, "rate", actor=city.resident, data={"satisfaction": 4})
+    assert (issue.supervisor_id, issue.instructor_id, issue.clocks) == (None, None, [])
+    db.session.execute(  # As an issue that ended before this was so.
+        sa.update(Issue)
+        .where(Issue.id == issue.id)
+        .values(supervisor_id=city.township_office.id, instructor_id=city.city_leader.id)
+    )
+    db.session.refresh(issue)
+    actions.act(issue, "reopen", actor=city.resident, data=REASON)
+    assert issue.clocks == ["situation"]
+    actions.act(issue, "supervise", actor=city.city_office, data=SUPERVISED)
+    actions.act(issue, "instruct", actor=city.city_leader, data=INSTRUCTED)
+    assert issue.clocks == ["answer", "situation", "supervision"]
+    assert [kind for kind, _state in open_timers(issue)] == ["answer", "resolve", "situation", "supervision"]
+
+
+def test_an_admitted_issue_of_grade_a_owes_its_situation_report_and_can_be_supervised(city):
+    issue = city.report("resident")
+    actions.act(issue, "raise_grade", actor=city.micro_chief, data={"grade": "A", "reason": "有危险"})
+    for who in ("micro_chief", "village_chief"):
+        actions.act(issue, "escalate", actor=city.person(who), data=REASON)
+    actions.act(issue, "supervise", actor=city.city_office, data=SUPERVISED)
+    actions.act(issue, "not_accept", actor=city.township_office, data=REFUSAL)
+    actions.act(issue, "appeal", actor=city.resident, data=REASON)
+    assert (issue.supervisor_id, issue.clocks) == (None, [])
+    actions.act(issue, "admit", actor=city.city_office, data=REASON)
+    assert issue.clocks == ["situation"]
+    actions.act(issue, "supervise", actor=city.city_office, data=SUPERVISED)
+    assert issue.clocks == ["situation", "supervision"]
 
 
 def test_what_the_city_refused_its_leaders_decide(city):

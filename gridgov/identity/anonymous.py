@@ -3,6 +3,7 @@
 Nothing of who sent it is kept: no person, no address, no device. Source: DOMAIN "Confidential reports".
 """
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
@@ -11,7 +12,7 @@ import sqlalchemy as sa
 
 from gridgov.db import session, utcnow
 from gridgov.identity import codes
-from gridgov.issues import actions, flow
+from gridgov.issues import actions, flow, queries
 from gridgov.issues.models import Issue, IssueEvent, IssuePhoto
 from gridgov.photos.models import Photo
 from gridgov.workflow import Transition
@@ -57,6 +58,21 @@ def followed(issue_id: UUID, *, lock: bool = False) -> Issue | None:
     if lock:
         query = query.with_for_update().execution_options(populate_existing=True)
     return session.scalar(query)
+
+
+def outcome(issue: Issue) -> queries.Story | None:
+    """How the issue goes that this one was merged into in the end, for whoever has the code; None when it was not merged.
+
+    As a follower may read it, without photos: neither its words nor its reporter's steps.
+    """
+    target = issue
+    while target.merged_into_id is not None:
+        target = session.get_one(Issue, target.merged_into_id)
+    if target is issue:
+        return None
+    story = queries.story(None, target)
+    events = [event for event in story.events if event.actor_role != flow.REPORTER]
+    return dataclasses.replace(story, events=events, photos={}, stages={})
 
 
 def moves(issue: Issue) -> list[Transition]:

@@ -134,11 +134,16 @@ def _unknown() -> Response:
 
 def _followed(issue: Issue) -> dict[str, Any]:
     """What FollowedSchema shows."""
-    story = queries.story(None, issue)
+    outcome = anonymous.outcome(issue)
+    shown = _told(queries.story(None, issue)) | {"outcome": _told(outcome) if outcome else None}
+    return shown | {"transitions": [move.name for move in anonymous.moves(issue)]}
+
+
+def _told(story: queries.Story) -> dict[str, Any]:
+    issue = story.row.issue
     steps = [
         {"seq": event.seq, "name": event.name, "label": say.happened(event.name), "words": say.said(event), "at": event.at,
          "unit": story.names.unit(event.unit_code, event.department_id)}
         for event in story.events
     ]  # fmt: skip
-    shown = dict(issue.__dict__, explained=say.explain(issue, story.row.unit), events=steps)
-    return shown | {"transitions": [move.name for move in anonymous.moves(issue)]}
+    return dict(issue.__dict__, explained=say.explain(issue, story.row.unit), events=steps)

@@ -260,7 +260,8 @@ def _page(
     texts = {field.name for field in flow.current().fields.values() if field.kind != "photos"}
     here = url_for("anonymous.followed")
     page = render_template(
-        "identity/followed.html", story=queries.story(None, issue), moves=moves, opened=still, errors=errors or {},
+        "identity/followed.html", story=queries.story(None, issue), outcome=anonymous.outcome(issue), moves=moves,
+        opened=still, errors=errors or {},
         values={key: request.form[key] for key in request.form if key in texts}, viewer={"id": None}, now=utcnow(),
         post_url=url_for("anonymous.act"), issue_url=here, notice=notice,
         move_url=lambda name: url_for("anonymous.followed", move=name),

@@ -89,23 +89,29 @@ class FollowedEventSchema(Schema):
     at = fields.DateTime(format="iso")
 
 
-class FollowedSchema(Schema):
-    """A report as its code shows it: where it stands, in words too, the steps, and the moves open to you."""
+class OutcomeSchema(Schema):
+    """Where an issue stands, in words too, and the steps, as whoever has a code may read them."""
 
     number = fields.String()
     state = fields.String()
     explained = fields.String()
-    category = fields.String(attribute="category_code")
-    text = fields.String()
-    generation = fields.Integer()
-    reported_at = fields.DateTime(format="iso")
     due_at = fields.DateTime(format="iso", allow_none=True)
     ended_at = fields.DateTime(format="iso", allow_none=True)
     on_time = fields.Boolean(allow_none=True)
     solved = fields.Boolean(allow_none=True)
     satisfaction = fields.Integer(allow_none=True)
     events = fields.List(fields.Nested(FollowedEventSchema))
+
+
+class FollowedSchema(OutcomeSchema):
+    """A report as its code shows it, and the moves open to you. `outcome`: the issue that it was merged into in the end."""
+
+    category = fields.String(attribute="category_code")
+    text = fields.String()
+    generation = fields.Integer()
+    reported_at = fields.DateTime(format="iso")
     transitions = fields.List(fields.String())
+    outcome = fields.Nested(OutcomeSchema, allow_none=True)
 
 
 @functools.cache

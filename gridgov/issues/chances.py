@@ -8,9 +8,10 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from gridgov import events
 from gridgov.db import session
 from gridgov.i18n import _, dt
-from gridgov.issues import flow, hops
+from gridgov.issues import clocks, flow, hops
 from gridgov.issues.models import Hop, Issue, IssueEvent
 from gridgov.people.models import Role
 from gridgov.workflow import Move
@@ -120,6 +121,7 @@ def _reopen(move: Move) -> None:
     hop = session.get_one(Hop, (issue.id, issue.handling_hop))
     hops.enter(move, unit_code=hop.unit_code, department_id=hop.department_id)
     issue.ended_at = issue.solved = issue.satisfaction = None
+    issue.supervisor_id = issue.instructor_id = None  # Of what ended before that was cleared at the end.
     issue.reopen_count += 1
 
 
@@ -135,6 +137,7 @@ def _open_appeal(move: Move) -> None:
         above = above[: flow.rules().levels[parent].length]
     hops.enter(move, unit_code=above or issue.unit_code)
     issue.ended_at, issue.appeal = None, APPEALED
+    issue.supervisor_id = issue.instructor_id = None
 
 
 def _admit(move: Move) -> None:
@@ -151,3 +154,12 @@ flow.EFFECTS |= {
     "admit": _admit,
 }
 flow.AUDIENCES |= {"judges"}
+
+
+@events.subscribe("issue.reopened")
+@events.subscribe("issue.admitted")
+def _of_its_grade(*, issue: Issue, event: IssueEvent) -> None:
+    """What runs because of its grade ended with the issue, and begins again with it."""
+    entry = flow.current().grades.get(issue.grade)
+    if entry is not None:
+        clocks.run(issue, entry.starts, event.at, {})

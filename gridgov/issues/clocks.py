@@ -48,6 +48,8 @@ def turn(move: Move, before: str, grade: str) -> None:
     if issue.ended_at is not None:
         timers.cancel(issue.id, at=move.at)
         issue.clocks = []
+        # Their clocks are over: taken up again, it is free for another supervision or instruction.
+        issue.supervisor_id = issue.instructor_id = None
         return
     if transition.clock == "hold":
         asks.hold(issue, states[before].due or "", move.at)

@@ -34,7 +34,7 @@ def context(person: Person, issue: Issue, moves: Sequence[Transition]) -> dict[s
     return {
         "alike": near.candidates(person, issue) if takes_issue else [],
         "merged": merged(issue)
-        if issue.followers and not only_follows and person.id != issue.reporter_id
+        if issue.merged_in and not only_follows and person.id != issue.reporter_id
         else [],
         "follows": followers.follows(person, issue),
         "reported": shown,

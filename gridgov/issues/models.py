@@ -60,7 +60,8 @@ class Issue(Model, table=True):
     Without a reporter it is anonymous, and `follow_up_hash` tells the code that follows it. `accused_*` is whom it is about:
     that unit never has it, and its people do not see it (gridgov/issues/accused.py).
     `merged_into_id` is the issue it was merged into, by event `merged_seq`. `followers` counts those who follow it now besides
-    its reporter. `resembles`: another was open near by when it came in. `answers` are those to its category's questions.
+    its reporter, `merged_in` the issues that are merged into it. `resembles`: another was open near by when it came in.
+    `answers` are those to its category's questions.
     """
 
     __tablename__ = "issues"
@@ -108,6 +109,7 @@ class Issue(Model, table=True):
         ),
         sa.CheckConstraint("merged_into_id <> id", name="not_into_itself"),
         sa.CheckConstraint("followers >= 0", name="followers_not_negative"),
+        sa.CheckConstraint("merged_in >= 0", name="merged_in_not_negative"),
         sa.Index("ix_issues_merged_into_id", "merged_into_id", postgresql_where=sa.text("merged_into_id IS NOT NULL")),
         sa.Index("ix_issues_near", "category_code", "lat", postgresql_where=sa.text("ended_at IS NULL AND lat IS NOT NULL")),
         sa.Index("ix_issues_supervised", "id", postgresql_where=sa.text("supervisor_id IS NOT NULL AND ended_at IS NULL")),
@@ -186,6 +188,7 @@ class Issue(Model, table=True):
     merged_into_id: UUID | None = Field(default=None, foreign_key="issues.id")
     merged_seq: int | None = None
     followers: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    merged_in: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     resembles: bool = Field(default=False, sa_column_kwargs={"server_default": "false"})
     answers: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSONB, sa_column_kwargs={"server_default": "[]"})
 

@@ -222,13 +222,14 @@ def _open_again(move: Move) -> None:
 
 
 def _note_late(move: Move) -> None:
-    """Those whose deadline has just passed; the event names them, and so their units are told."""
+    """Those whose deadline has just passed; the event names them, and so their units are told, once for all of them."""
     late = [
         part for part in part_models.unsettled(move.subject) if part.state == OPEN and part.late_at is None
     ]
     for part in late:
         if part.due_at <= move.at:
             part.late_at = move.at
+            clocks.end(move.subject, [part.clock], move.at)
             _concerns(move, part)
 
 

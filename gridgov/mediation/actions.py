@@ -13,7 +13,7 @@ from gridgov.db import session, utcnow
 from gridgov.errors import Conflict, IllegalTransition, Invalid, NotPermitted
 from gridgov.i18n import _
 from gridgov.issues import actions as issues, flow
-from gridgov.issues.models import Category, Issue
+from gridgov.issues.models import Category, Issue, IssueEvent
 from gridgov.limits import Clock, Limit
 from gridgov.mediation import queries
 from gridgov.mediation.models import Attempt, FollowUp, Mediation, Mediator, Outcome, Party, State
@@ -25,6 +25,7 @@ REMINDED = time(8, 30)  # On the day of a follow-up, when the mediators begin th
 FOLLOW_UP = "follow_up"
 MOST = {"parties": 12, "mediators": 6, "follow_ups": 12}
 LONGEST = timedelta(days=3 * 366)
+WORKED_ON = (State.DRAFTING, State.SIGNING)
 
 
 def open_file(issue: Issue, *, actor: Person) -> Mediation:
@@ -41,7 +42,7 @@ def open_file(issue: Issue, *, actor: Person) -> Mediation:
             _("This category is no dispute, so there is nothing to mediate."), code="no_dispute"
         )
     before = queries.of_issue(issue)
-    if any(file.state in (State.DRAFTING, State.SIGNING, State.CONCLUDED) for file in before):
+    if standing(before):
         raise IllegalTransition(_("This issue has its mediation file already."), code="file_exists")
     number = f"{issue.number}-M{len(before) + 1}"
     mediation = Mediation(
@@ -53,6 +54,30 @@ def open_file(issue: Issue, *, actor: Person) -> Mediation:
     session.flush()
     issues.act(issue, "mediation_begun", actor=None, locked=True)
     return mediation
+
+
+def standing(files: Sequence[Mediation]) -> bool:
+    """Whether one of an issue's files stands in the way of a new one. Asks the database where one is concluded alone."""
+    return any(f.state in WORKED_ON or (f.state == State.CONCLUDED and not _reopened(f)) for f in files)
+
+
+def _reopened(mediation: Mediation) -> bool:
+    """Whether the issue was reopened after its file was concluded: what was agreed has not lasted."""
+    later = (
+        IssueEvent.issue_id == mediation.issue_id,
+        IssueEvent.name == "reopen",
+        IssueEvent.at > mediation.ended_at,
+    )
+    return bool(session.scalar(sa.select(sa.exists().where(*later))))
+
+
+def against_merging(issue: Issue) -> str | None:
+    """What stands against merging an issue into another: people work on its file. Asks the database of disputes alone."""
+    if not session.get_one(Category, issue.category_code).mediation:
+        return None
+    if any(file.state in WORKED_ON for file in queries.of_issue(issue)):
+        return _("It is being mediated: conclude its mediation file or give it up first.")
+    return None
 
 
 def revise(

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from gridgov.db import JSONB, TZ, Field, Model, choice, uuid7
 
-LIVE = "state IN ('drafting', 'signing', 'concluded')"
+LIVE = "state IN ('drafting', 'signing')"
 
 
 class State(StrEnum):

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from gridgov.i18n import _
 from gridgov.issues.models import Category, Issue
-from gridgov.mediation import queries
+from gridgov.mediation import actions, queries
 from gridgov.mediation.models import Mediation, Outcome, Side, State
 from gridgov.people.models import Person
 
@@ -91,8 +91,7 @@ def panel(person: Person, issue: Issue, category: Category) -> Shown | None:
     if not category.mediation:
         return None
     files = list(queries.of_issue(issue))
-    lives = any(file.state in (State.DRAFTING, State.SIGNING, State.CONCLUDED) for file in files)
-    may_open = not lives and issue.ended_at is None and queries.handles(person, issue)
+    may_open = issue.ended_at is None and queries.handles(person, issue) and not actions.standing(files)
     if not files and not may_open:
         return None
     return Shown(issue, files, queries.seen_of(person, issue) if files else set(), may_open)

@@ -40,7 +40,7 @@ def announce(
     left: tuple[str | None, UUID | None] | None = None,
 ) -> None:
     """Write to the outbox whom an event is to be told to, in the transaction of the event. `left`: the unit it left."""
-    audiences = audiences_of.with_followers(issue, audiences)
+    audiences = audiences_of.with_followers(issue, event, audiences)
     if not audiences:
         return
     payload: dict[str, Any] = {"issue": str(issue.id), "seq": event.seq, "audiences": list(audiences)}

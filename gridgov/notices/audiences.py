@@ -75,10 +75,15 @@ def _judges(issue: Issue, _event: IssueEvent, _payload: Payload) -> list[UUID]:
     return _at(code, LEADERS if chances.led(issue, chances.refusal(issue)) else None)
 
 
-def with_followers(issue: Issue, audiences: Sequence[str]) -> list[str]:
-    """Whoever follows an issue is told what its reporter is told, and what is for them besides; nobody is asked for in vain."""
+def with_followers(issue: Issue, event: IssueEvent, audiences: Sequence[str]) -> list[str]:
+    """Whoever follows an issue is told what its reporter is told, and what is for them besides; nobody is asked for in vain.
+
+    What the reporter only adds is not for them to read, so they do not hear of it.
+    """
     told = [name for name in audiences if name != FOLLOWERS]
-    return [*told, FOLLOWERS] if issue.followers and {"reporter", FOLLOWERS} & set(audiences) else told
+    added = event.actor_role == flow.REPORTER and event.from_state == event.to_state
+    for_them = {FOLLOWERS} if added else {"reporter", FOLLOWERS}
+    return [*told, FOLLOWERS] if issue.followers and for_them & set(audiences) else told
 
 
 def _followers(issue: Issue, _event: IssueEvent, _payload: Payload) -> list[UUID]:

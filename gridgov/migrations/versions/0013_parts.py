@@ -1,4 +1,7 @@
-"""Parts of an issue that assisting or joint units have; reopening, appeals, and the longer limit of a complex matter."""
+"""Parts of an issue that assisting or joint units have; reopening, appeals, and the longer limit of a complex matter.
+
+Going down again is refused while an issue is under appeal.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -7,6 +10,13 @@ revision = "0013"
 down_revision = "0012"
 branch_labels = None
 depends_on = None
+REFUSED = """
+DO $$ BEGIN
+    IF EXISTS (SELECT 1 FROM issues WHERE state = 'appealed') THEN
+        RAISE EXCEPTION 'issues are under appeal: an older version knows nothing of that' USING ERRCODE = 'restrict_violation';
+    END IF;
+END $$
+"""
 CHECKS = {
     "parts_counted": "parts >= parts_open AND parts_open >= 0 AND reopen_count >= 0",
     "ended_without_parts": "ended_at IS NULL OR parts_open = 0",
@@ -104,6 +114,7 @@ def _indexes() -> None:
 
 
 def downgrade() -> None:
+    op.execute(REFUSED)
     op.execute("DROP TRIGGER no_doer_verifies ON issues")
     op.execute("DROP FUNCTION no_doer_verifies()")
     op.drop_table("issue_parts")

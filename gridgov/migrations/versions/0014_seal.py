@@ -1,6 +1,6 @@
 """Sealed reporters: each look at an identity on record; reports about somebody; reports without a name, with a code.
 
-Going down again is refused by the database while there are reports or photos that belong to nobody.
+Going down again is refused by the database while there are reports or photos that belong to nobody, or reports about somebody.
 """
 
 import sqlalchemy as sa
@@ -10,6 +10,14 @@ revision = "0014"
 down_revision = "0013"
 branch_labels = None
 depends_on = None
+REFUSED = """
+DO $$ BEGIN
+    IF EXISTS (SELECT 1 FROM issues WHERE num_nonnulls(accused_code, accused_department_id) > 0) THEN
+        RAISE EXCEPTION 'issues are about a unit or its people: an older version knows nothing of that'
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+END $$
+"""
 
 TZ = sa.DateTime(timezone=True)
 CHECKS = {
@@ -98,6 +106,7 @@ def _looks() -> None:
 
 
 def downgrade() -> None:
+    op.execute(REFUSED)
     op.alter_column("issues", "reporter_id", nullable=False)
     op.alter_column("photos", "owner_id", nullable=False)
     op.drop_table("code_guards")

@@ -1,4 +1,7 @@
-"""Duplicates: who follows an issue, what was merged into what; further questions of a category and their answers."""
+"""Duplicates: who follows an issue, what was merged into what; further questions of a category and their answers.
+
+Going down again is refused while an issue is merged into another.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,6 +11,13 @@ revision = "0015"
 down_revision = "0014"
 branch_labels = None
 depends_on = None
+REFUSED = """
+DO $$ BEGIN
+    IF EXISTS (SELECT 1 FROM issues WHERE state = 'merged') THEN
+        RAISE EXCEPTION 'issues are merged into others: an older version knows nothing of that' USING ERRCODE = 'restrict_violation';
+    END IF;
+END $$
+"""
 
 # Great circles on the mean sphere of WGS-84: within six thousandths of the ellipsoid, less than 30 cm in 50 m.
 METRES = """
@@ -94,6 +104,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute(REFUSED)
     op.execute("DROP TRIGGER issues_check_merged ON issues")
     op.execute("DROP FUNCTION check_merged")
     op.drop_table("followers")
