@@ -5,6 +5,7 @@
 """
 
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,6 +42,16 @@ def servers() -> Iterator[tuple[str, str]]:
 def named(url: str, database: str) -> str:
     """The same server, another database."""
     return urlunsplit(urlsplit(url)._replace(path=f"/{database}"))
+
+
+def drop(url: str, database: str) -> None:
+    """Drop a database with whoever is still in it; an autovacuum at work there, which only the server may stop, ends soon."""
+    for _n in range(100):
+        try:
+            return run_sql(url, f"DROP DATABASE {database} WITH (FORCE)")
+        except sa.exc.ProgrammingError:
+            time.sleep(0.1)
+    raise AssertionError(f"{database} cannot be dropped")
 
 
 def run_sql(url: str, sql: str) -> None:
@@ -134,7 +145,7 @@ def living(servers: tuple[str, str], template: str, tmp_path: Path, **given: Any
     yield app
     db.session.remove()
     app.extensions["engine"].dispose()
-    run_sql(url, f"DROP DATABASE {name} WITH (FORCE)")
+    drop(url, name)
     jobs.connect(redis_url)
 
 

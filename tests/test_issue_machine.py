@@ -20,7 +20,7 @@ from hypothesis.stateful import initialize, invariant, rule, run_state_machine_a
 from gridgov import db, timers
 from gridgov.errors import IllegalTransition, Invalid, NotPermitted
 from gridgov.issues import actions, asks, audit, flow, queries
-from gridgov.issues.models import Hop, Issue
+from gridgov.issues.models import Hop, Issue, IssueEvent
 from gridgov.issues.part_models import Part
 from gridgov.people import actions as people, queries as people_queries
 from gridgov.people.models import Post
@@ -294,8 +294,8 @@ class Walk(RolledBack):
 
     def _asked(self, issue: Issue) -> str:
         """The share that the latest request asked for."""
-        asked = [event for event in queries.story(self.city.resident, issue).events if event.name == "ask_time"]
-        return asked[-1].data["extra"]
+        asked = sa.select(IssueEvent).where(IssueEvent.issue_id == issue.id, IssueEvent.name == "ask_time")
+        return db.session.scalars(asked.order_by(IssueEvent.seq.desc())).first().data["extra"]
 
     def _picture(self, issue_id: UUID) -> list[Any]:
         """Everything that is written of an issue."""

@@ -25,7 +25,7 @@ from gridgov.people import limits
 from gridgov.people.actions import require
 from gridgov.people.limits import limited
 from gridgov.people.models import Role
-from gridgov.people.scopes import scope
+from gridgov.people.scopes import no_tokens, scope
 from gridgov.web import current_user, gives, problem, public, takes
 
 bp = Blueprint("identity", __name__)
@@ -77,6 +77,7 @@ def listing(cursor: str | None) -> Any:
 
 @bp.post("/anonymous-reports")
 @public
+@no_tokens
 @gives(ReceiptSchema, 201)
 @takes(AnonymousReportSchema)
 def report(**given: Any) -> Any:
@@ -91,6 +92,7 @@ def report(**given: Any) -> Any:
 
 @bp.post("/anonymous-reports/look")
 @public
+@no_tokens
 @gives(FollowedSchema)
 @takes(FollowUpCodeSchema)
 def follow(code: str) -> Any:
@@ -102,6 +104,7 @@ def follow(code: str) -> Any:
 
 @bp.post("/anonymous-reports/act")
 @public
+@no_tokens
 @gives(FollowedSchema, 201)
 def follow_act() -> Any:
     """Make a move as the reporter: rate, contest, note, urge, withdraw. Refusals as for moves with a name, and code_unknown."""

@@ -16,7 +16,7 @@ class NearSchema(Schema):
     category = fields.String(required=True, validate=validate.Length(max=4))
     lat = fields.Float(load_default=None, allow_nan=False, validate=validate.Range(-90, 90))
     lon = fields.Float(load_default=None, allow_nan=False, validate=validate.Range(-180, 180))
-    grid_code = fields.String(load_default=None, validate=validate.Regexp(r"^[0-9]{6,15}$"))
+    grid_code = fields.String(load_default=None, validate=validate.Regexp(r"^[0-9]{6,30}$"))
     whole_place = ReportSchema.whole_place
 
 

@@ -97,7 +97,7 @@ def test_without_a_network_nothing_is_offered_and_the_report_is_sent_later(
         assert second.resembles
 
 
-def test_without_scripts_the_choice_is_a_page(person: People, known: Issue, axe: Any) -> None:
+def test_without_scripts_the_choice_is_a_page(person: People, known: Issue) -> None:
     page = person("neighbour", java_script_enabled=False)
     page.goto("/report")
     choose(page, THREE_WHEELER)
@@ -106,13 +106,12 @@ def test_without_scripts_the_choice_is_a_page(person: People, known: Issue, axe:
     page.locator("form[data-report] [type=submit]").click()
     expect(page.get_by_role("heading", name="是不是已经有人上报？")).to_be_visible()
     expect(page.locator("main")).to_contain_text(known.number)
-    axe(page)
     page.get_by_role("button", name="不是同一件，继续上报").click()
     page.wait_for_url(re.compile(r"\?new=1"))
     expect(page.locator("main")).to_contain_text("三轮车又在载人")
 
 
-def test_without_scripts_the_questions_are_a_page(person: People, site: Any, shot: Any, axe: Any) -> None:
+def test_without_scripts_the_questions_are_a_page(person: People, site: Any, shot: Any) -> None:
     page = person("neighbour", java_script_enabled=False)
     page.goto("/report")
     page.set_input_files("#f-photos", [shot()])
@@ -122,7 +121,6 @@ def test_without_scripts_the_questions_are_a_page(person: People, site: Any, sho
     page.locator("form[data-report] [type=submit]").click()
     expect(page.get_by_role("heading", name="再问几句")).to_be_visible()
     page.get_by_label("病了或死了多少").fill("4")
-    axe(page)
     page.locator("main [type=submit]").click()
     page.wait_for_url(re.compile(r"\?new=1"))
     expect(page.get_by_text("4 头或只")).to_be_visible()

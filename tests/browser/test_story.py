@@ -144,6 +144,7 @@ def from_the_queue(page: Page, number: str) -> Page:
 def at_the_desk(page: Page, move: str, fields: dict[str, str], leaves: bool = True) -> None:
     """Make a move at the desk. What leaves the queue is no longer in it."""
     page.locator(f"#detail [data-move={move}]").click()
+    expect(page.locator("#moves form")).to_be_visible()
     for name, value in fields.items():
         chosen = page.locator(f"#moves input[type=radio][name={name}][value='{value}']")
         if chosen.count():
