@@ -226,7 +226,8 @@ def test_a_hole_in_the_road_goes_all_the_way_up_and_back(cast: Cast, shot: Any, 
     page.locator("label", has=page.locator("input[name=satisfaction][value='5']")).tap()
     page.locator("#moves form [type=submit]").tap()
     expect(page.locator(".issue-head")).to_contain_text("已办结")
-    expect(page.locator("#moves")).to_be_hidden()
+    expect(page.locator("#moves [data-move]")).to_have_count(1)
+    expect(page.locator("#moves [data-move=reopen]")).to_be_visible()
     expect(page.locator("#story .timeline > li")).to_have_count(9)
     with cast.site.inside():
         [end] = db.session.scalars(sa.select(Issue)).all()
